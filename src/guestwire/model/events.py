@@ -1,0 +1,235 @@
+"""Events: what happened in a chat, the same for every protocol.
+
+The JSON form of an event (`event_to_json`) is also what the browser core decodes frames to, so one set of vectors
+(tests/frames) holds both to the same words.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from guestwire.model.content import ContentItem
+
+__all__ = [
+    "ConnectionStatus",
+    "ConversationStatus",
+    "ConversationUpdated",
+    "Event",
+    "Fate",
+    "Message",
+    "ProviderError",
+    "Receipt",
+    "StatusChanged",
+    "StatusError",
+    "Typing",
+    "UnknownEvent",
+    "UnknownReason",
+    "event_to_json",
+]
+
+
+class ConversationStatus(StrEnum):
+    """State of what guest and agents share."""
+
+    WAITING = "waiting"
+    CONNECTED = "connected"
+    ENDED = "ended"
+
+
+class ConnectionStatus(StrEnum):
+    """State of our way to the provider (guest-session §4.3, rule 3)."""
+
+    DISCONNECTED = "disconnected"
+    AUTHENTICATING = "authenticating"
+    CREATING_SESSION = "creating-session"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    FAILED = "failed"
+
+
+class Fate(StrEnum):
+    """What has become of a guest's message.
+
+    `queued` and `sent` are local: not yet written to a socket, and written to the socket of a provider that gives no
+    receipts. The others come from a gateway (guest-session §6.3).
+    """
+
+    QUEUED = "queued"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    UNCONFIRMED = "unconfirmed"
+
+
+class UnknownReason(StrEnum):
+    """Why a frame is not an event we know."""
+
+    NOT_JSON = "not-json"
+    NOT_AN_OBJECT = "not-an-object"
+    NO_TYPE = "no-type"
+    UNKNOWN_TYPE = "unknown-type"
+    MALFORMED = "malformed"
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, tag_field="type"):
+    """Base of the events; the tag is the JSON form's `type`."""
+
+
+class Message(_Event, frozen=True, kw_only=True, tag="message"):
+    """Something that a participant said.
+
+    Attributes:
+        sender: "agent", "bot", "guest" or whatever the provider wrote.
+        text: What is shown where the content can't be drawn.
+        sent_at: Aware UTC time; None when the provider gave none that can be read.
+        name: The sender's name, where known.
+        content: Rich content.
+        id: The provider's or the gateway's id.
+        seq: Position in the gateway's log; None without one.
+        client_id: The guest's own id of it.
+        order_key: Its place in the provider's order, when that differs from the order of arrival.
+        late: Whether it arrived after something newer.
+    """
+
+    sender: str = msgspec.field(name="from")
+    text: str = ""
+    sent_at: datetime | None = None
+    name: str | None = None
+    content: tuple[ContentItem, ...] = ()
+    id: str | None = None
+    seq: int | None = None
+    client_id: str | None = None
+    order_key: str | None = None
+    late: bool = False
+
+
+class ConversationUpdated(_Event, frozen=True, kw_only=True, tag="conversation-update"):
+    """The conversation or its participants changed.
+
+    Attributes:
+        status: None when the provider gave none, or one we don't know.
+        agent_name: The agent who joined.
+        agent_avatar: URL of the agent's picture.
+        position: Place in the queue; 1 is next.
+        estimated_wait: Seconds.
+        expires_at: When the session ends unless something happens.
+        read_only: Whether the guest may no longer write.
+        reason: Why, e.g. "no-agents"; see guest-session §6.4.
+        id: The gateway's id of the record.
+        seq: Position in the gateway's log.
+    """
+
+    status: ConversationStatus | None = None
+    agent_name: str | None = None
+    agent_avatar: str | None = None
+    position: int | None = None
+    estimated_wait: float | None = None
+    expires_at: datetime | None = None
+    read_only: bool | None = None
+    reason: str | None = None
+    id: str | None = None
+    seq: int | None = None
+
+
+class Typing(_Event, frozen=True, kw_only=True, tag="typing"):
+    """A participant is typing; `duration` is in milliseconds, None means 5,000."""
+
+    sender: str = msgspec.field(name="from")
+    duration: int | None = None
+
+
+class Receipt(_Event, frozen=True, kw_only=True, tag="receipt"):
+    """The fate of the guest's message `client_id` changed.
+
+    Attributes:
+        client_id: Which message.
+        status: Its fate now.
+        id: The message's id.
+        seq: Position of this receipt in the gateway's log; None for `accepted` and local ones.
+        message_seq: Position of the message.
+        retry_after: Seconds until it is tried again, with `waiting`.
+        code: Why it failed; a key of `errors.ERRORS`.
+        text: The same in words.
+    """
+
+    client_id: str
+    status: Fate
+    id: str | None = None
+    seq: int | None = None
+    message_seq: int | None = None
+    retry_after: float | None = None
+    code: str | None = None
+    text: str | None = None
+
+
+class ProviderError(_Event, frozen=True, kw_only=True, tag="error"):
+    """The other side refused something; the connection stays.
+
+    Attributes:
+        code: Kebab-case code; may be one we don't know.
+        text: Words for a person; untrusted.
+        retry_after: Seconds to wait.
+        client_id: The message it is about, where known.
+    """
+
+    code: str
+    text: str = ""
+    retry_after: float | None = None
+    client_id: str | None = None
+
+
+class StatusError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Why a connection failed or is being tried again; the words of `errors.ERRORS`."""
+
+    code: str
+    text: str
+    hint: str = ""
+    retry_after: float | None = None
+
+
+class StatusChanged(_Event, frozen=True, kw_only=True, tag="status"):
+    """Our way to the provider changed its state.
+
+    Attributes:
+        status: The state now.
+        error: Why, with `failed` and `reconnecting`.
+        retry_in: Seconds until the next attempt, with `reconnecting`.
+    """
+
+    status: ConnectionStatus
+    error: StatusError | None = None
+    retry_in: float | None = None
+
+
+class UnknownEvent(_Event, frozen=True, kw_only=True, tag="unknown"):
+    """A frame we could not make sense of, kept as it came; it never ends a connection (guest-session §4.1 [T])."""
+
+    reason: UnknownReason
+    raw: str
+
+
+Event: TypeAlias = Message | ConversationUpdated | Typing | Receipt | ProviderError | StatusChanged | UnknownEvent
+
+
+def event_to_json(event: Event) -> dict[str, object]:
+    """Return the JSON form of an event: camelCase, defaults left out, times as epoch milliseconds."""
+    built = msgspec.to_builtins(event, builtin_types=(datetime,))
+    for key, value in built.items():
+        if isinstance(value, datetime):
+            built[key] = epoch_ms(value)
+    if isinstance(event, Message) and event.content:
+        built["content"] = [item.raw for item in event.content]
+    return dict(built)
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Return whole milliseconds since 1970 UTC."""
+    return int(moment.astimezone(UTC).timestamp() * 1000)

@@ -1,0 +1,38 @@
+"""HTTP requests and answers as values, so that protocol cores can build and read them without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["HttpAnswer", "HttpRequest", "retry_after_s"]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request; `headers` and `body` may hold secrets and are left out of the repr."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """One answer; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+
+def retry_after_s(answer: HttpAnswer) -> float | None:
+    """Return the seconds of the Retry-After header; None without one or when it is a date, which we don't use."""
+    value = answer.headers.get("retry-after", "").strip()
+    return float(value) if value.isascii() and value.isdigit() else None

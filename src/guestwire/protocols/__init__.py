@@ -1,0 +1,1 @@
+"""Sans-IO cores, one folder a protocol; none imports another."""

@@ -1,0 +1,182 @@
+"""The REST calls of the guest-session protocol as values: requests built, answers read, for both sides.
+
+Source: guest-session §3 [T], marks there.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import msgspec
+
+from guestwire.errors import (
+    ChatError,
+    ConnectFailed,
+    RateLimited,
+    RemoteProtocolError,
+    SessionExpired,
+    SessionRefused,
+)
+from guestwire.model.http import HttpAnswer, HttpRequest, retry_after_s
+from guestwire.model.ids import SessionId
+from guestwire.model.secret import Secret
+from guestwire.protocols.guest_session.session import GuestDetails, GuestSession
+
+__all__ = [
+    "MAX_MEMBER_CHARS",
+    "SESSIONS_PATH",
+    "BadSessionRequest",
+    "SessionAnswer",
+    "SessionRequest",
+    "check_session_request",
+    "create_session_request",
+    "parse_check_answer",
+    "parse_session_answer",
+    "parse_session_request",
+]
+
+SESSIONS_PATH = "/api/v2/chat/guestsessions"
+MAX_MEMBER_CHARS = 256
+
+
+class SessionRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Body of `POST /api/v2/chat/guestsessions`."""
+
+    external_contact_id: str | None = None
+    name: str | None = None
+    email: str | None = None
+
+
+class SessionAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Body of its answer; holds the session token, so it is never logged."""
+
+    session_id: str
+    token: str
+    external_contact_id: str | None = None
+    web_socket_url: str | None = None
+    expires_in: float | None = None
+    extensions: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Leave the token out."""
+        return f"SessionAnswer(session_id={self.session_id!r})"
+
+
+class PlatformError(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The platform's error body; only the code is used."""
+
+    code: str | None = None
+
+
+class BadSessionRequest(ChatError):
+    """A session request's body is malformed; the message names the member."""
+
+    default_code = "bad-request"
+
+
+def create_session_request(base_url: str, access_token: Secret, details: GuestDetails) -> HttpRequest:
+    """Build the request that creates a guest session."""
+    body = SessionRequest(external_contact_id=details.external_contact_id, name=details.name, email=details.email)
+    return HttpRequest(
+        "POST",
+        f"{base_url}{SESSIONS_PATH}",
+        {"authorization": f"Bearer {access_token.reveal()}", "content-type": "application/json"},
+        msgspec.json.encode(body),
+    )
+
+
+def parse_session_answer(answer: HttpAnswer) -> GuestSession:
+    """Read the answer to `create_session_request`; any 2xx is success.
+
+    Raises:
+        SessionRefused: 401; code `scope-missing` when the provider says so.
+        RateLimited: 429.
+        ConnectFailed: 5xx; the provider is in trouble, later may help.
+        RemoteProtocolError: Anything else.
+    """
+    _raise_for_trouble(answer, "Session creation")
+    if answer.status == 401:
+        raise SessionRefused(code="scope-missing" if _platform_code(answer) == "missing.scope" else None)
+    if not answer.is_success:
+        raise RemoteProtocolError(f"Expected 2xx from session creation, got {answer.status}.")
+    try:
+        body = msgspec.json.decode(answer.body, type=SessionAnswer)
+    except (msgspec.DecodeError, UnicodeError):
+        # The body may hold the token, so it is not quoted.
+        raise RemoteProtocolError("Expected sessionId and token from session creation, got another body.") from None
+    return GuestSession(
+        session_id=SessionId(body.session_id),
+        token=Secret(body.token),
+        external_contact_id=body.external_contact_id,
+        socket_base=body.web_socket_url,
+        expires_in_s=body.expires_in,
+        extensions=frozenset(body.extensions),
+    )
+
+
+def check_session_request(base_url: str, session: GuestSession) -> HttpRequest:
+    """Build the request that asks whether a session is still good [D]."""
+    return HttpRequest(
+        "GET",
+        f"{base_url}{SESSIONS_PATH}/{quote(session.session_id, safe='')}",
+        {"authorization": f"Bearer {session.token.reveal()}"},
+    )
+
+
+def parse_check_answer(answer: HttpAnswer) -> None:
+    """Read the answer to `check_session_request`; returning means the session is good.
+
+    Raises:
+        SessionExpired: 401; also 404, from a provider without this call: then a refused upgrade can't be told from a
+            lost one, and a new session, made once, settles it.
+        RateLimited: 429.
+        ConnectFailed: 5xx.
+        RemoteProtocolError: Anything else.
+    """
+    _raise_for_trouble(answer, "The session check")
+    if answer.status in {401, 404}:
+        raise SessionExpired
+    if not answer.is_success:
+        raise RemoteProtocolError(f"Expected 200 or 401 from the session check, got {answer.status}.")
+
+
+def parse_session_request(body: bytes) -> GuestDetails:
+    """Read the body of a session request, on the server's side.
+
+    Raises:
+        BadSessionRequest: Not JSON, a wrong type, an e-mail without `@`, a member longer than 256 characters.
+    """
+    if not body.strip():
+        return GuestDetails()
+    try:
+        request = msgspec.json.decode(body, type=SessionRequest)
+    except msgspec.ValidationError as error:
+        raise BadSessionRequest(f"The body does not fit: {error}.") from None
+    except (msgspec.DecodeError, UnicodeError):
+        raise BadSessionRequest("The body is not JSON.") from None
+    for name, value in (
+        ("externalContactId", request.external_contact_id),
+        ("name", request.name),
+        ("email", request.email),
+    ):
+        if value is not None and len(value) > MAX_MEMBER_CHARS:
+            raise BadSessionRequest(f"{name} is longer than {MAX_MEMBER_CHARS} characters.")
+    if request.email is not None and "@" not in request.email:
+        raise BadSessionRequest("email has no @.")
+    return GuestDetails(name=request.name, email=request.email, external_contact_id=request.external_contact_id)
+
+
+def _raise_for_trouble(answer: HttpAnswer, what: str) -> None:
+    if 300 <= answer.status < 400:
+        raise RemoteProtocolError(f"{what} answered with a redirect ({answer.status}).", code="redirected")
+    if answer.status == 429:
+        raise RateLimited(retry_after_s=retry_after_s(answer))
+    if answer.status >= 500:
+        raise ConnectFailed(f"{what} answered {answer.status}.", retry_after_s=retry_after_s(answer))
+
+
+def _platform_code(answer: HttpAnswer) -> str | None:
+    try:
+        return msgspec.json.decode(answer.body, type=PlatformError).code
+    except (msgspec.DecodeError, UnicodeError):
+        return None

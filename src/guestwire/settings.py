@@ -1,0 +1,344 @@
+"""Settings: the one place that reads files and the environment.
+
+Each part has one frozen dataclass; a field is at once command-line option, environment variable, TOML key and row of
+the docs. Precedence: defaults < `guestwire.toml` < environment `GUESTWIRE_*` < command line. Settings are read once, at
+start, and passed down.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from cyclopts import App, CycloptsError, Parameter, Token
+from cyclopts.config import Env, Toml
+
+from guestwire.errors import ConfigError
+from guestwire.model.regions import region_domain, socket_host
+from guestwire.model.secret import Secret
+
+if TYPE_CHECKING:
+    from cyclopts import ArgumentCollection
+
+__all__ = [
+    "EmulatorSettings",
+    "GatewaySettings",
+    "ProviderSettings",
+    "Secret",
+    "Sources",
+    "has_desktop",
+    "read_settings",
+    "settings_sources",
+]
+
+SETTINGS_FILE = "guestwire.toml"
+_FILE_VARIABLE = "GUESTWIRE_SETTINGS"
+
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def _secret(_type: object, tokens: Sequence[Token]) -> Secret:
+    # A command line is seen by everybody on the machine and stays in the shell's history.
+    if tokens[0].source == "cli":
+        raise ValueError("a secret is not an option; set it in the environment or in the settings file.")
+    return Secret(tokens[0].value)
+
+
+SecretSetting = Annotated[Secret | None, Parameter(converter=_secret, accepts_keys=False, n_tokens=1, show=False)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderSettings:
+    """Where the provider is and who we are to it.
+
+    Attributes:
+        region: Region of the org, by name (us-east-1, eu-central-1 …) or domain (mypurecloud.de).
+        base_url: REST base, e.g. https://api.mypurecloud.com; follows from the region.
+        oauth_url: Token endpoint; follows from base_url.
+        socket_url: WebSocket address without a query; follows from the region.
+        client_id: Id of the OAuth client.
+        client_secret: Its secret; environment or file only, never an option.
+        client_secret_file: File that holds the secret, instead of client_secret.
+        organization_id: Id of the org; for the operator's information, never sent.
+        credentials_in: Where the token request carries id and secret; real orgs want basic.
+        ca_file: PEM file of a private certificate authority.
+        use_system_proxy: Use HTTP_PROXY and its kin from the environment.
+        connect_timeout_s: Seconds to open a connection.
+        answer_timeout_s: Seconds to wait for an answer.
+    """
+
+    region: str = "us-east-1"
+    base_url: str | None = None
+    oauth_url: str | None = None
+    socket_url: str | None = None
+    client_id: str | None = None
+    client_secret: SecretSetting = None
+    client_secret_file: Path | None = None
+    organization_id: str | None = None
+    credentials_in: Literal["form", "basic"] = "form"
+    ca_file: Path | None = None
+    use_system_proxy: bool = False
+    connect_timeout_s: float = 10.0
+    answer_timeout_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Check what can be checked before any I/O.
+
+        Raises:
+            ConfigError: An unknown region, or an address of the wrong kind.
+        """
+        region_domain(self.region)
+        for name, schemes in (
+            ("base_url", ("https", "http")),
+            ("oauth_url", ("https", "http")),
+            ("socket_url", ("wss", "ws")),
+        ):
+            url = getattr(self, name)
+            if url is not None:
+                _check_url(name, url, schemes)
+
+    @property
+    def is_unset(self) -> bool:
+        """Whether nothing says which provider to use."""
+        return self == ProviderSettings()
+
+    @property
+    def resolved_base_url(self) -> str:
+        """REST base without a trailing slash."""
+        return (self.base_url or f"https://api.{region_domain(self.region)}").rstrip("/")
+
+    @property
+    def resolved_oauth_url(self) -> str:
+        """Address of the token endpoint: the tutorial's path [T] unless set."""
+        return self.oauth_url or f"{self.resolved_base_url}/api/v2/oauth/token"
+
+    @property
+    def resolved_socket_url(self) -> str:
+        """WebSocket address without a query; with base_url set and socket_url not, it is base_url's host and /ws."""
+        if self.socket_url:
+            return self.socket_url
+        if self.base_url:
+            return f"ws{self.resolved_base_url.removeprefix('http')}/ws"
+        return f"wss://{socket_host(region_domain(self.region))}/ws"
+
+    def credentials(self) -> tuple[str, Secret]:
+        """Return client id and secret, reading the secret's file if one is named.
+
+        Raises:
+            ConfigError: One of them is missing, or the file can't be read.
+        """
+        secret = self.client_secret
+        if self.client_secret_file is not None:
+            try:
+                secret = Secret(self.client_secret_file.read_text(encoding="utf-8").strip())
+            except (OSError, UnicodeError) as error:
+                raise ConfigError(f"Could not read client_secret_file: {_plain(error)}.") from None
+        if not self.client_id or not secret:
+            missing = "client_id" if not self.client_id else "client_secret"
+            raise ConfigError(
+                f"{missing} is not set. Set GUESTWIRE_{missing.upper()} in the environment or {missing} in "
+                f"{SETTINGS_FILE}; to try it without an org, run `guestwire demo`."
+            )
+        return self.client_id, secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaySettings:
+    """How the gateway listens and whom it serves.
+
+    Attributes:
+        provider: Where the provider is.
+        host: Address to listen on; the default is this machine only.
+        port: Port to listen on; 0 takes a free one.
+        allowed_origins: Web sites that may use the chat, like https://www.example.com; the gateway's own always may,
+            "*" means every site.
+        sessions_per_minute: Sessions one address may create a minute in the long run.
+        sessions_burst: Sessions one address may create at once.
+        sessions_per_minute_total: Sessions all addresses together may create a minute.
+        trusted_proxies: Addresses of proxies whose X-Forwarded-For is believed.
+        log_format: Lines for people (text) or for machines (json).
+        log_level: Least level that is logged.
+        dev: Serve the browser files as written, and tell browsers not to keep them.
+    """
+
+    provider: Annotated[ProviderSettings, Parameter(name="*")] = field(default_factory=ProviderSettings)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    allowed_origins: Annotated[tuple[str, ...], Parameter(negative="")] = ()
+    sessions_per_minute: float = 10.0
+    sessions_burst: int = 5
+    sessions_per_minute_total: float = 300.0
+    trusted_proxies: Annotated[tuple[str, ...], Parameter(negative="")] = ()
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "info"
+    dev: Annotated[bool, Parameter(negative="")] = False
+
+    def __post_init__(self) -> None:
+        """Check what can be checked before any I/O.
+
+        Raises:
+            ConfigError: A port out of range, an origin that is none, or a limit that lets nobody in.
+        """
+        _check_port(self.port)
+        for origin in self.allowed_origins:
+            if origin != "*":
+                _check_origin(origin)
+        for name in ("sessions_per_minute", "sessions_burst", "sessions_per_minute_total"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} must be greater than 0; nobody could start a chat.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmulatorSettings:
+    """How the emulated org is set up.
+
+    Attributes:
+        host: Address to listen on; the default is this machine only.
+        port: Port to listen on; 0 takes a free one.
+        client_id: Id of its OAuth client.
+        client_secret: Secret of its OAuth client; environment or file only.
+        seed: Makes ids and clock the same in every run.
+        access_token_ttl_s: Seconds an access token lives.
+        session_ttl_s: Seconds a session token lives.
+        demo_agent: Whether an automatic agent answers when no person is on queue.
+        demo_agent_delay_s: Seconds it takes before it answers.
+        public_url: Address that guests use, where it differs from the one listened on.
+        log_format: Lines for people (text) or for machines (json).
+        log_level: Least level that is logged.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8001
+    client_id: str = "demo-client"
+    client_secret: Annotated[Secret, Parameter(converter=_secret, accepts_keys=False, n_tokens=1, show=False)] = field(
+        default_factory=lambda: Secret("demo-secret")
+    )
+    seed: int | None = None
+    access_token_ttl_s: float = 3600.0
+    session_ttl_s: float = 86_400.0
+    demo_agent: bool = True
+    demo_agent_delay_s: float = 1.0
+    public_url: str | None = None
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "info"
+
+    def __post_init__(self) -> None:
+        """Check what can be checked before any I/O.
+
+        Raises:
+            ConfigError: A port out of range, or an address that is none.
+        """
+        _check_port(self.port)
+        if self.public_url is not None:
+            _check_url("public_url", self.public_url, ("https", "http"))
+
+
+@dataclass(slots=True)
+class Sources:
+    """Where each setting that is not a default came from: option name → "cli", "env NAME" or the file's path."""
+
+    by_option: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, _app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        """Take note; runs as the last of a command's configurations."""
+        for argument in arguments:
+            for token in argument.tokens:
+                source = f"env {token.keyword}" if token.source == "env" else token.source
+                self.by_option[argument.name.removeprefix("--").replace("-", "_")] = source
+
+
+# Table in the settings file, and prefix in the environment.
+_HOMES: dict[type, tuple[str, str]] = {
+    ProviderSettings: ("gateway", "GUESTWIRE_"),
+    GatewaySettings: ("gateway", "GUESTWIRE_"),
+    EmulatorSettings: ("emulator", "GUESTWIRE_EMULATOR_"),
+}
+
+_Config = Callable[[App, tuple[str, ...], "ArgumentCollection"], object]
+
+
+def settings_sources(kind: type, sources: Sources | None = None) -> list[_Config]:
+    """Return what a cyclopts command that takes `kind` reads besides its command line: environment, then file."""
+    table, prefix = _HOMES[kind]
+    named = os.environ.get(_FILE_VARIABLE)
+    configs: list[_Config] = [
+        Env(prefix, command=False),
+        Toml(
+            named or SETTINGS_FILE,
+            root_keys=[table],
+            use_commands_as_keys=False,
+            must_exist=named is not None,
+            # A client reads the provider's part of the gateway's table and leaves the rest.
+            allow_unknown=kind is ProviderSettings,
+        ),
+    ]
+    return [*configs, sources] if sources is not None else configs
+
+
+_T = TypeVar("_T", ProviderSettings, GatewaySettings, EmulatorSettings)
+
+
+def read_settings(kind: type[_T], *options: str) -> _T:
+    """Read the settings of `kind` from file, environment and `options`, for a program of one's own.
+
+    Args:
+        kind: `ProviderSettings`, `GatewaySettings` or `EmulatorSettings`.
+        options: As on the command line, e.g. "--region", "eu-central-1".
+
+    Raises:
+        ConfigError: The file is broken, or a value does not fit; the message names file, key and what was expected.
+    """
+    app = App(config=settings_sources(kind), version_flags=[], help_flags=[], result_action="return_value")
+
+    taken: list[_T] = []
+
+    def take(*, settings: _T) -> None:
+        taken.append(settings)
+
+    take.__annotations__ = {"settings": Annotated[kind, Parameter(name="*")]}
+    take.__kwdefaults__ = {"settings": kind()}
+    app.default(take)
+    try:
+        app(list(options), exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        raise ConfigError(_plain(error)) from None
+    return taken[0]
+
+
+def has_desktop() -> bool:
+    """Return whether this machine can show a browser window; without one, opening it would take over the terminal."""
+    return sys.platform in {"darwin", "win32"} or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _plain(error: Exception) -> str:
+    """Return an error's words in one line, without the secret that cyclopts may quote."""
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _check_port(port: int) -> None:
+    if not 0 <= port <= 65_535:
+        raise ConfigError(f"port must be between 0 and 65535, not {port}.")
+
+
+def _check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ConfigError(f"{name} must be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}.")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ConfigError(f"{name} must have no user, query or fragment.")
+    if parts.scheme in {"http", "ws"} and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        raise ConfigError(f"{name} must begin with {schemes[0]}:// unless it is on this machine.")
+
+
+def _check_origin(origin: str) -> None:
+    parts = urlsplit(origin)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or f"{parts.scheme}://{parts.netloc}" != origin:
+        raise ConfigError(
+            f"allowed_origins: {origin!r} is no origin; expected scheme and host like https://example.com."
+        )
