@@ -1,0 +1,329 @@
+"""The real transport: aiohttp for HTTP and for WebSockets.
+
+Theory of operation. Every error of the library is translated here and raised *unchained*: aiohttp puts whole URLs into
+the text of its errors, and the URL of a guest's WebSocket holds the session token, which a printed traceback would
+show. So errors are translated inside `except` and raised after it. Our texts name method, scheme, host and path only.
+
+aiohttp's `ws_connect` follows redirects and can't be told not to; a middleware refuses them for every request.
+"""
+
+from __future__ import annotations
+
+import ssl
+import warnings
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from guestwire.errors import (
+    ChatError,
+    ConfigError,
+    ConnectFailed,
+    ConnectionLost,
+    LocalProtocolError,
+    RateLimited,
+    RemoteProtocolError,
+    SessionRefused,
+    TimedOut,
+)
+from guestwire.model.http import HttpAnswer, HttpRequest, retry_after_s
+
+__all__ = ["HttpClient", "HttpSocket"]
+
+MAX_ANSWER_BYTES = 1024 * 1024
+"""The answers we expect have a few hundred bytes."""
+
+MAX_FRAME_BYTES = 1024 * 1024
+"""A provider's rich message may be larger than what we ourselves would send; memory stays bounded all the same."""
+
+HEARTBEAT_S = 25.0
+"""RFC 6455 pings find a half-open connection; proxies close what is silent for 60 s."""
+
+CLOSE_WAIT_S = 2.0
+"""How long a peer may take to answer our close frame."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class HttpClient:
+    """HTTP and WebSockets over one pool of connections (`transport.Transport`)."""
+
+    def __init__(
+        self,
+        *,
+        ca_file: Path | None = None,
+        use_system_proxy: bool = False,
+        connect_timeout_s: float = 10.0,
+        answer_timeout_s: float = 10.0,
+        heartbeat_s: float | None = HEARTBEAT_S,
+    ) -> None:
+        """Prepare; the pool is made by `async with`.
+
+        Args:
+            ca_file: PEM file of a private certificate authority, trusted besides the system's.
+            use_system_proxy: Take proxies (and ~/.netrc) from the environment.
+            connect_timeout_s: Limit for name, connection and TLS together.
+            answer_timeout_s: Limit for silence once connected; both limits together bound the whole request.
+            heartbeat_s: Seconds between pings on an open WebSocket; None for none.
+
+        Raises:
+            ConfigError: `ca_file` can't be read or holds no certificate.
+        """
+        self._tls = _tls_context(ca_file)
+        self._use_system_proxy = use_system_proxy
+        self._connect_timeout_s = connect_timeout_s
+        self._answer_timeout_s = answer_timeout_s
+        self._heartbeat_s = heartbeat_s
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Make the pool."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._tls),
+            timeout=aiohttp.ClientTimeout(
+                total=self._connect_timeout_s + self._answer_timeout_s,  # so that an answer can't drip for ever
+                sock_connect=self._connect_timeout_s,
+                sock_read=self._answer_timeout_s,
+            ),
+            trust_env=self._use_system_proxy,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"user-agent": "guestwire"},
+            middlewares=(_refuse_redirects,),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every connection."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection; does nothing the second time."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def __del__(self) -> None:
+        """Complain when it was never closed."""
+        session = getattr(self, "_session", None)
+        if session is not None and not session.closed:
+            warnings.warn("HttpClient was never closed; use `async with`.", ResourceWarning, source=self, stacklevel=2)
+
+    async def send(self, request: HttpRequest) -> HttpAnswer:
+        """Send one request; see `transport.Transport.send`."""
+        where = _where(request.method, request.url)
+        url = _parse(request.url, frozenset({"http", "https"}))
+        failure: ChatError
+        try:
+            async with self._pool().request(
+                request.method, url, headers=dict(request.headers), data=request.body or None, allow_redirects=False
+            ) as response:
+                body = await _read_limited(response, where)
+                return HttpAnswer(response.status, _lower(response.headers.items()), body)
+        except _Redirected as answer:
+            return HttpAnswer(answer.status)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = self._translate(error, where)
+        raise failure
+
+    async def open_socket(self, url: str) -> HttpSocket:
+        """Open a WebSocket; see `transport.Transport.open_socket`."""
+        where = _where("GET", url)
+        failure: ChatError
+        try:
+            socket = await self._pool().ws_connect(
+                _parse(url, frozenset({"ws", "wss"})),
+                max_msg_size=MAX_FRAME_BYTES,
+                compress=0,
+                heartbeat=self._heartbeat_s,
+                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_WAIT_S),
+            )
+        except _Redirected as answer:
+            failure = RemoteProtocolError(
+                f"{where} answered with a redirect ({answer.status}), which is never followed.", code="redirected"
+            )
+        except aiohttp.WSServerHandshakeError as error:
+            failure = _translate_refusal(error, where)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = self._translate(error, where)
+        else:
+            return HttpSocket(socket, where)
+        raise failure
+
+    def _pool(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise LocalProtocolError("Expected an open HttpClient; use it inside `async with`.")
+        return self._session
+
+    def _translate(self, error: Exception, where: str) -> ChatError:
+        match error:
+            case aiohttp.ConnectionTimeoutError():
+                return TimedOut(f"Connecting for {where}", self._connect_timeout_s)
+            case TimeoutError():
+                return TimedOut(f"The answer to {where}", self._answer_timeout_s)
+            case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() | ssl.SSLError():
+                return ConnectFailed(f"{where}: TLS failed: {_tls_reason(error)}.", code="tls-failed")
+            case aiohttp.ClientConnectorError():
+                return ConnectFailed(f"{where}: no connection: {error.os_error.strerror or 'unknown host'}.")
+            case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | aiohttp.ClientPayloadError():
+                return ConnectionLost(f"{where}: the connection was lost before the answer.")
+            case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+                return ConnectFailed(f"{where}: the proxy did not let it through.")
+            case aiohttp.ClientResponseError():
+                return RemoteProtocolError(f"{where}: expected HTTP, got something else.")
+            case OSError():
+                return ConnectFailed(f"{where}: no connection: {error.strerror or type(error).__name__}.")
+            case _:
+                return RemoteProtocolError(f"{where}: could not be sent or understood ({type(error).__name__}).")
+
+
+class HttpSocket:
+    """A WebSocket of aiohttp (`transport.ClientSocket`)."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, where: str) -> None:
+        self._socket = socket
+        self._where = where
+        self._close_code: int | None = None
+        self._close_reason = ""
+
+    @property
+    def close_code(self) -> int | None:
+        """Code of the close; None while it is open."""
+        return self._close_code
+
+    @property
+    def close_reason(self) -> str:
+        """The peer's words."""
+        return self._close_reason
+
+    async def send_text(self, text: str) -> None:
+        """Write one text frame."""
+        is_lost = self._socket.closed
+        if not is_lost:
+            try:
+                await self._socket.send_str(text)
+            except (aiohttp.ClientError, OSError, RuntimeError):
+                is_lost = True
+        if is_lost:
+            raise ConnectionLost(f"{self._where}: the connection was lost while writing.")
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        """Iterate over text frames until the socket is closed."""
+        while True:
+            message = await self._socket.receive()
+            match message.type:
+                case aiohttp.WSMsgType.TEXT:
+                    yield message.data
+                case aiohttp.WSMsgType.BINARY:
+                    continue
+                case aiohttp.WSMsgType.CLOSE:
+                    self._close_code = message.data if isinstance(message.data, int) and message.data else 1005
+                    self._close_reason = message.extra or ""
+                    break
+                case _:
+                    # CLOSED, CLOSING: closed by us or broken. ERROR: the peer broke RFC 6455; aiohttp has answered it.
+                    if self._close_code is None:
+                        self._close_code = self._socket.close_code or 1006
+                    break
+        await self.aclose()
+
+    async def aclose(self, code: int = 1000) -> None:
+        """Close; waits at most 2 s for the peer's answer."""
+        try:
+            await self._socket.close(code=code)
+        except (aiohttp.ClientError, OSError, RuntimeError):
+            pass
+        finally:
+            if self._close_code is None:
+                self._close_code = code
+
+
+class _Redirected(Exception):
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+async def _refuse_redirects(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    response = await handler(request)
+    if response.status in _REDIRECTS:
+        status = response.status
+        response.close()
+        raise _Redirected(status)
+    return response
+
+
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_file is None:
+        return context
+    try:
+        context.load_verify_locations(ca_file)
+    except ssl.SSLError as error:
+        raise ConfigError(f"ca_file: {ca_file} holds no certificate in PEM form.") from error
+    except OSError as error:
+        raise ConfigError(f"ca_file: {ca_file} can't be read: {error.strerror}.") from error
+    return context
+
+
+async def _read_limited(response: aiohttp.ClientResponse, where: str) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise RemoteProtocolError(f"{where}: the answer is larger than {MAX_ANSWER_BYTES} bytes.")
+    return bytes(body)
+
+
+def _translate_refusal(error: aiohttp.WSServerHandshakeError, where: str) -> ChatError:
+    answer = HttpAnswer(error.status, _lower((error.headers or {}).items()))
+    if error.status in {401, 403}:
+        return SessionRefused(
+            f"{where}: the chat server refused the connection ({error.status}).", code="socket-refused"
+        )
+    if error.status == 429:
+        return RateLimited(retry_after_s=retry_after_s(answer))
+    if error.status >= 500:
+        return ConnectFailed(f"{where} answered {error.status}.", retry_after_s=retry_after_s(answer))
+    return RemoteProtocolError(f"{where}: expected a WebSocket, got status {error.status}.")
+
+
+def _parse(url: str, schemes: frozenset[str]) -> URL:
+    problem = "is no URL"
+    try:
+        parsed = URL(url, encoded=True)  # as written: what must be escaped is escaped already
+        if parsed.scheme in schemes and parsed.host:
+            return parsed
+        problem = f"expected {' or '.join(sorted(schemes))} and a host"
+    except ValueError:
+        pass
+    raise RemoteProtocolError(f"The address to open can't be used: {problem}.")
+
+
+def _where(method: str, url: str) -> str:
+    """Name a request without its query, user or fragment."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+        host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
+    except ValueError:
+        return method
+    return f"{method} {parts.scheme}://{host}{port}{parts.path}"
+
+
+def _tls_reason(error: Exception) -> str:
+    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    reason = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or type(cause).__name__
+    return str(reason).rstrip(".")
+
+
+def _lower(items: object) -> dict[str, str]:
+    return {str(name).lower(): str(value) for name, value in items}  # type: ignore[attr-defined]

@@ -1,0 +1,89 @@
+"""The outgoing side of a server-side socket: a bounded queue with a "writable" signal; every shell has one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from guestwire.net.websocket import CUT_OFF_BYTES, TOO_SLOW, WRITABLE_AGAIN_BYTES, WRITABLE_BYTES
+
+__all__ = ["CloseOrder", "Outgoing"]
+
+_FRAME_OVERHEAD = 16  # so that ten thousand empty frames are not free
+
+
+@dataclass(frozen=True, slots=True)
+class CloseOrder:
+    """The handler asked to close."""
+
+    code: int
+    reason: str
+
+
+class Outgoing:
+    """A `Socket` whose frames the shell takes with `get()` and writes; the last thing it gets is a `CloseOrder`."""
+
+    def __init__(self, *, writable: Callable[[], None]) -> None:
+        """Start open; `writable` is called when the queue has drained after it was too full."""
+        self._frames: deque[str] = deque()
+        self._bytes = 0
+        self._was_full = False
+        self._order: CloseOrder | None = None
+        self._wake = asyncio.Event()
+        self._writable = writable
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether little enough is queued."""
+        return self._order is None and self._bytes <= WRITABLE_BYTES and not self._was_full
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether `close` was called, or the peer has gone."""
+        return self._order is not None
+
+    def send(self, frame: str) -> None:
+        """Queue one text frame; cut the reader off when far too much is queued."""
+        if self._order is not None:
+            return
+        self._frames.append(frame)
+        self._bytes += _cost(frame)
+        self._was_full = self._was_full or self._bytes > WRITABLE_BYTES
+        if self._bytes > CUT_OFF_BYTES:
+            # What is queued would reach the slow reader only after the close is due: it comes back and resumes.
+            self.discard()
+            self.close(TOO_SLOW, "too slow a reader")
+        self._wake.set()
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close once what is queued is written."""
+        if self._order is None:
+            self._order = CloseOrder(code, reason)
+            self._wake.set()
+
+    def discard(self) -> None:
+        """Forget what is queued: nobody will read it."""
+        self._frames.clear()
+        self._bytes = 0
+
+    async def get(self) -> str | CloseOrder:
+        """Return the next frame to write, or the order to close; waits for one."""
+        while not self._frames:
+            if self._order is not None:
+                return self._order
+            self._wake.clear()
+            await self._wake.wait()
+        frame = self._frames.popleft()
+        self._bytes -= _cost(frame)
+        if self._was_full and self._bytes <= WRITABLE_AGAIN_BYTES:
+            self._was_full = False
+            if self._order is None:
+                self._writable()
+        return frame
+
+
+def _cost(frame: str) -> int:
+    # Characters, not bytes: encoding every frame a second time costs more than the difference is worth.
+    return len(frame) + _FRAME_OVERHEAD

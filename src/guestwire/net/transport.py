@@ -1,0 +1,66 @@
+"""What a client needs of a network: HTTP requests, and WebSockets from the client's side.
+
+`http.HttpClient` is the real one, `memory.MemoryNetwork` the one for tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from guestwire.model.http import HttpAnswer, HttpRequest
+
+__all__ = ["ClientSocket", "Transport"]
+
+
+class ClientSocket(Protocol):
+    """An open WebSocket; iterate over it for the text frames, in order. One task reads, any may send.
+
+    The iteration ends, without an error, when the socket is closed by whichever side; `close_code` tells how.
+    """
+
+    @property
+    def close_code(self) -> int | None:
+        """Code of the close: 1006 for a connection that broke, None while it is open."""
+
+    @property
+    def close_reason(self) -> str:
+        """The peer's words; untrusted text, empty when there are none."""
+
+    async def send_text(self, text: str) -> None:
+        """Write one text frame; returns once it is in the operating system's hands or in a bounded buffer.
+
+        Raises:
+            ConnectionLost: The socket is closed or broke; nobody knows whether the frame arrived.
+        """
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        """Iterate over text frames; a binary frame is dropped, as nothing in our protocols is binary."""
+
+    async def aclose(self, code: int = 1000) -> None:
+        """Close; does nothing when it is closed already."""
+
+
+class Transport(Protocol):
+    """HTTP and WebSockets with one set of manners: no redirects, limits on time and size, our errors only."""
+
+    async def send(self, request: HttpRequest) -> HttpAnswer:
+        """Send one request and read the whole answer, whatever its status.
+
+        Raises:
+            ConnectFailed: No connection; code `unreachable` or `tls-failed`.
+            TimedOut: No connection or no answer in time.
+            ConnectionLost: The connection broke before the answer was complete.
+            RemoteProtocolError: The answer is no HTTP, or too large.
+        """
+
+    async def open_socket(self, url: str) -> ClientSocket:
+        """Open a WebSocket.
+
+        Raises:
+            SessionRefused: The upgrade was answered 403 or 401; code `socket-refused`.
+            RateLimited: It was answered 429.
+            ConnectFailed: No connection, or the upgrade was answered 5xx.
+            TimedOut: No connection or no answer in time.
+            RemoteProtocolError: Any other answer; code `redirected` for a redirect.
+        """

@@ -1,0 +1,145 @@
+"""The server: binds first, reports a taken port, shuts down gracefully."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from guestwire.errors import ConfigError
+from guestwire.model.http import HttpAnswer, HttpRequest
+from guestwire.net.http import HttpClient
+from guestwire.net.server import Server, _bind
+from guestwire.net.signals import stop_signals
+from guestwire.net.starlette_socket import websocket_route
+from guestwire.net.websocket import Refusal, SocketHandler, UpgradeRequest
+
+
+async def hello(request: Request) -> Response:
+    return Response(request.client.host if request.client else "")
+
+
+async def test_a_taken_port_is_named_with_the_fix() -> None:
+    async with Server(Starlette()) as first:
+        with pytest.raises(ConfigError, match=f"{first.port} on 127.0.0.1 is taken") as caught:
+            await Server(Starlette(), port=first.port).__aenter__()
+        assert caught.value.code == "port-in-use"
+        assert "--port" in caught.value.hint
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "203.0.113.1"])
+async def test_an_address_that_is_not_ours_is_a_settings_error(host: str) -> None:
+    with pytest.raises(ConfigError, match="Can't listen"):
+        await Server(Starlette(), host=host).__aenter__()
+
+
+async def test_lifespan_runs_around_and_its_errors_come_out() -> None:
+    steps: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        steps.append("start")
+        yield
+        steps.append("stop")
+
+    async with Server(Starlette(lifespan=lifespan)):
+        assert steps == ["start"]
+    assert steps == ["start", "stop"]
+
+    @contextlib.asynccontextmanager
+    async def failing(app: Starlette) -> AsyncIterator[None]:
+        if app.routes == []:
+            raise ConfigError("a setting is wrong")
+        yield
+
+    server = Server(Starlette(lifespan=failing))
+    with pytest.raises(ConfigError, match="a setting is wrong"):
+        await server.__aenter__()
+    with socket.create_server(("127.0.0.1", server.port)):
+        pass  # the port is free again
+
+
+async def test_errors_of_the_body_come_out_as_they_are() -> None:
+    with pytest.raises(KeyError):
+        async with Server(Starlette()):
+            raise KeyError("mine")
+
+
+async def test_a_running_request_is_finished_at_the_end() -> None:
+    entered = asyncio.Event()
+    leave = asyncio.Event()
+
+    async def slow(_request: Request) -> Response:
+        entered.set()
+        await leave.wait()
+        return Response("done")
+
+    async with HttpClient() as client:
+        server = Server(Starlette(routes=[Route("/", slow)]))
+        await server.__aenter__()
+        asking: asyncio.Task[HttpAnswer] = asyncio.create_task(client.send(HttpRequest("GET", server.url)))
+        await entered.wait()
+        closing = asyncio.create_task(server.__aexit__(None, None, None))
+        await asyncio.sleep(0)
+        leave.set()
+        assert (await asking).body == b"done"
+        await closing
+
+
+async def test_answers_name_no_software() -> None:
+    async with Server(Starlette(routes=[Route("/", hello)])) as server, HttpClient() as client:
+        answer = await client.send(HttpRequest("GET", server.url))
+    assert "server" not in answer.headers
+    assert "date" in answer.headers
+
+
+def test_answers_are_not_delayed() -> None:
+    """Asyncio sets TCP_NODELAY only where the socket names its protocol; else every answer waits 40 ms."""
+    with _bind("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+
+
+async def test_forwarded_addresses_are_believed_only_of_trusted_proxies() -> None:
+    request_headers = {"x-forwarded-for": "198.51.100.7, 127.0.0.1"}
+    for trusted, expected in (((), b"127.0.0.1"), (("127.0.0.1",), b"198.51.100.7")):
+        app = Starlette(routes=[Route("/", hello)])
+        async with Server(app, trusted_proxies=trusted) as server, HttpClient() as client:
+            assert (await client.send(HttpRequest("GET", server.url, request_headers))).body == expected
+
+
+async def test_urls_are_what_a_browser_can_open() -> None:
+    async with Server(Starlette(), host="0.0.0.0") as server:
+        assert server.url == f"http://127.0.0.1:{server.port}"
+    assert Server(Starlette(), host="::1", port=80).ws_url == "ws://[::1]:80"
+
+
+async def test_refused_upgrades_leave_nothing_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def refuse(_request: UpgradeRequest) -> SocketHandler | Refusal:
+        return Refusal(403)
+
+    with caplog.at_level(logging.DEBUG):
+        async with Server(Starlette(routes=[websocket_route("/ws", refuse)])) as server, HttpClient() as client:
+            with contextlib.suppress(Exception):
+                await client.open_socket(f"{server.ws_url}/ws?token=canary")
+    assert "canary" not in caplog.text
+    assert "handshake" not in caplog.text
+
+
+async def test_signals_ask_to_stop_and_are_given_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    async with stop_signals() as stop:
+        assert not stop.is_set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(stop.wait(), 5)
+        assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(signal.SIGTERM) == before
