@@ -1,0 +1,51 @@
+"""Every id, token and key of the emulator, from one seeded source.
+
+Each kind has a numbered stream of its own (a keyed hash of kind and number), so that what one part does, such as the
+demo agent answering a moment earlier, never shifts the ids of another.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+import uuid
+from collections import Counter
+
+__all__ = ["Ids"]
+
+
+class Ids:
+    """The one source of randomness; the same seed gives the same values in the same order."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        """Start the streams.
+
+        Args:
+            seed: None means one that nobody can guess; tokens are safe only then.
+        """
+        self._key = secrets.token_bytes(32) if seed is None else hashlib.sha256(f"guestwire {seed}".encode()).digest()
+        self._drawn: Counter[str] = Counter()
+
+    def new_id(self, kind: str) -> str:
+        """Return the next id of a kind, in the form of a UUID."""
+        return self.named_id(kind, str(self._next(kind)))
+
+    def named_id(self, kind: str, name: str) -> str:
+        """Return the id that belongs to a name: always the same one."""
+        return str(uuid.UUID(bytes=self._digest(kind, name)[:16], version=4))
+
+    def new_token(self, kind: str) -> str:
+        """Return the next opaque token of a kind: 43 characters of `A-Z a-z 0-9 - _`."""
+        return base64.urlsafe_b64encode(self._digest(kind, str(self._next(kind)))).rstrip(b"=").decode()
+
+    def signing_key(self) -> bytes:
+        """Return the key that signs session tokens; it never leaves the process."""
+        return self._digest("signing-key", "")
+
+    def _next(self, kind: str) -> int:
+        self._drawn[kind] += 1
+        return self._drawn[kind]
+
+    def _digest(self, kind: str, name: str) -> bytes:
+        return hashlib.blake2b(f"{kind}\n{name}".encode(), key=self._key, digest_size=32).digest()
