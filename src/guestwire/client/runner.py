@@ -1,0 +1,267 @@
+"""The shell of a guest's connection: read, feed the core, do its effects, repeat.
+
+Theory of operation. Every call into the core is followed by `_settle`, which does the effects, passes the events on
+and sets the timer; all of it is synchronous, so nothing comes between. What takes time runs as a task: one *step*
+(token, session, check, or the connection with its reader and writer) and one *timer*. The core asks for one step at a
+time, so a new one takes the old one's place. The core decides; there is no `if` about the protocol here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import assert_never
+
+from guestwire.client.event_queue import EventQueue
+from guestwire.client.sessions import check_guest_session, create_guest_session
+from guestwire.client.tokens import TokenSource
+from guestwire.errors import ChatError, ConnectionClosed, ConnectionLost
+from guestwire.model.events import StatusChanged, Typing
+from guestwire.model.transcript import Transcript
+from guestwire.net.clock import Clock
+from guestwire.net.transport import ClientSocket, Transport
+from guestwire.protocols.guest_session.client import (
+    Authenticate,
+    CheckSession,
+    CloseSocket,
+    CreateSession,
+    Effect,
+    GuestSessionClient,
+    OpenSocket,
+    SendFrame,
+)
+from guestwire.protocols.guest_session.session import GuestDetails, GuestSession, socket_url
+from guestwire.protocols.guest_session.states import State
+from guestwire.settings import ProviderSettings
+
+__all__ = ["Runner"]
+
+TYPING_SHOWN_MS = 5000
+"""How long somebody types who names no `duration` (guest-session §4.3 rule 6)."""
+
+FLUSH_LIMIT_S = 2.0
+"""What is queued when we close gets this long to be written."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """What is to be written to one connection, in order; None says: then close."""
+
+    items: deque[SendFrame | None] = field(default_factory=deque)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    is_open: bool = False
+
+    def put(self, item: SendFrame | None) -> None:
+        self.items.append(item)
+        self.wake.set()
+
+    async def get(self) -> SendFrame | None:
+        while not self.items:
+            self.wake.clear()
+            await self.wake.wait()
+        return self.items.popleft()
+
+
+class Runner:
+    """Runs one `GuestSessionClient` over a `Transport` until it is closed for good."""
+
+    def __init__(
+        self,
+        core: GuestSessionClient,
+        *,
+        transport: Transport,
+        tokens: TokenSource,
+        settings: ProviderSettings,
+        details: GuestDetails,
+        clock: Clock,
+    ) -> None:
+        """Prepare; `run` does the work."""
+        self.core = core
+        self.transcript = Transcript()
+        self.events = EventQueue()
+        self.error: ChatError | None = None
+        self._transport = transport
+        self._tokens = tokens
+        self._settings = settings
+        self._details = details
+        self._clock = clock
+        self._tasks: asyncio.TaskGroup | None = None
+        self._step: asyncio.Task[None] | None = None
+        self._timer: asyncio.Task[None] | None = None
+        self._timer_for: float | None = None
+        self._typing_until: dict[str, float] = {}
+        self._line = _Line()
+        self._last_error: ChatError | None = None
+        self._last_close = (1006, "")
+        self._over = asyncio.Event()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the connection is closed for good."""
+        return self._over.is_set()
+
+    async def run(self) -> None:
+        """Start the core and serve it until it is closed or failed; all tasks have ended when this returns."""
+        try:
+            if self.is_over:  # stopped before it began
+                return
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                self.tell(lambda: self.core.start(self._clock.now()))
+                await self._over.wait()
+                self.events.unbound()
+                if self._timer is not None:
+                    self._timer.cancel()
+        finally:
+            self._over.set()
+            self.events.close()
+
+    def tell(self, what: Callable[[], None]) -> None:
+        """Call into the core, then do and show what follows; whatever the core raises goes to the caller."""
+        try:
+            what()
+        finally:
+            self._settle()
+
+    def _settle(self) -> None:
+        for effect in self.core.effects():
+            self._do(effect)
+        for event in self.core.events():
+            if isinstance(event, StatusChanged):
+                self._note_status(event)
+            elif isinstance(event, Typing):
+                shown_s = (TYPING_SHOWN_MS if event.duration is None else event.duration) / 1000
+                self._typing_until[event.sender] = self._clock.now() + shown_s
+            self.transcript.apply(event)
+            self.events.put(event)
+        if self.core.state in {State.CLOSED, State.FAILED}:
+            self._over.set()
+        else:
+            self._set_timer()
+
+    def _note_status(self, event: StatusChanged) -> None:
+        if self.core.state is State.FAILED and event.error is not None:
+            last = self._last_error
+            if last is not None and last.code == event.error.code:
+                self.error = last
+            else:
+                self.error = ConnectionClosed(*self._last_close, code=event.error.code)
+
+    # --- effects ----------------------------------------------------------------------------------------------
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Authenticate():
+                self._begin(self._authenticate)
+            case CreateSession():
+                self._begin(self._create_session)
+            case OpenSocket(session):
+                self._begin(partial(self._connect, session))
+            case CheckSession(session):
+                self._begin(partial(self._check, session))
+            case SendFrame():
+                self._line.put(effect)
+            case CloseSocket():
+                self._close()
+            case _:
+                assert_never(effect)
+
+    def _begin(self, step: Callable[[], Awaitable[None]]) -> None:
+        assert self._tasks is not None, "run() is not running"  # noqa: S101 - a bug of ours, not of a caller
+        # A step that asks for the next one is about to end; any other is no longer wanted.
+        if self._step is not None and self._step is not asyncio.current_task():
+            self._step.cancel()
+        self._step = self._tasks.create_task(self._attempt(step))
+
+    def _close(self) -> None:
+        step = self._step
+        if step is None or step is asyncio.current_task() or step.done() or self._tasks is None:
+            return
+        if not self._line.is_open:
+            step.cancel()
+            return
+        self._line.put(None)
+        limit = self._tasks.create_task(self._cut_off(step))
+        step.add_done_callback(lambda _: limit.cancel())
+
+    async def _cut_off(self, step: asyncio.Task[None]) -> None:
+        await self._clock.sleep(FLUSH_LIMIT_S)
+        step.cancel()
+
+    async def _attempt(self, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            # An app that reads no events is told nothing new, so nothing new is tried.
+            await self.events.room()
+            await step()
+        except ChatError as error:
+            self._last_error = error
+            failure = error
+            self.tell(lambda: self.core.attempt_failed(failure, self._clock.now()))
+
+    async def _authenticate(self) -> None:
+        await self._tokens.access_token()
+        self.tell(self.core.authenticated)
+
+    async def _create_session(self) -> None:
+        session = await create_guest_session(self._transport, self._tokens, self._settings, self._details)
+        self.tell(lambda: self.core.session_created(session, self._clock.now()))
+
+    async def _check(self, session: GuestSession) -> None:
+        await check_guest_session(self._transport, self._settings, session)
+        self.tell(lambda: self.core.still_valid(self._clock.now()))
+
+    # --- the connection ---------------------------------------------------------------------------------------
+
+    async def _connect(self, session: GuestSession) -> None:
+        socket = await self._transport.open_socket(socket_url(session, self._settings.resolved_socket_url))
+        line = self._line = _Line(is_open=True)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                writer = tasks.create_task(self._write(socket, line))
+                self.tell(lambda: self.core.opened(self._clock.now()))
+                async for text in socket:
+                    self.tell(partial(self.core.frame_received, text))
+                    await self.events.room()
+                writer.cancel()
+        finally:
+            line.is_open = False
+            await socket.aclose()
+        code = 1006 if socket.close_code is None else socket.close_code
+        self._last_close = (code, socket.close_reason)
+        self.tell(lambda: self.core.closed(code, self._clock.now()))
+
+    async def _write(self, socket: ClientSocket, line: _Line) -> None:
+        with contextlib.suppress(ConnectionLost):  # the reader sees it too
+            while (item := await line.get()) is not None:
+                await socket.send_text(item.text)
+                if item.client_id is not None:
+                    self.tell(partial(self.core.sent, item.client_id))
+        await socket.aclose()
+
+    # --- time -------------------------------------------------------------------------------------------------
+
+    def _set_timer(self) -> None:
+        deadlines = [*self._typing_until.values()]
+        if (deadline := self.core.next_deadline()) is not None:
+            deadlines.append(deadline)
+        soonest = min(deadlines, default=None)
+        if soonest == self._timer_for or self._tasks is None:
+            return
+        if self._timer is not None and self._timer is not asyncio.current_task():
+            self._timer.cancel()
+        self._timer_for = soonest
+        self._timer = None if soonest is None else self._tasks.create_task(self._wait_until(soonest))
+
+    async def _wait_until(self, deadline: float) -> None:
+        await self._clock.sleep(deadline - self._clock.now())
+        now = self._clock.now()
+        self._timer_for = None
+        for sender, until in list(self._typing_until.items()):
+            if now >= until:
+                del self._typing_until[sender]
+                self.transcript.stop_typing(sender)
+        self.tell(lambda: self.core.timer_due(now))

@@ -1,0 +1,68 @@
+"""The second step alone: create a guest session, and ask whether one is still good."""
+
+from __future__ import annotations
+
+from guestwire.client.tokens import TokenSource
+from guestwire.errors import SessionRefused
+from guestwire.model.secret import Secret
+from guestwire.net.transport import Transport
+from guestwire.protocols.guest_session.rest import (
+    check_session_request,
+    create_session_request,
+    parse_check_answer,
+    parse_session_answer,
+    parse_session_request,
+)
+from guestwire.protocols.guest_session.session import GuestDetails, GuestSession
+from guestwire.settings import ProviderSettings
+
+__all__ = ["check_details", "check_guest_session", "create_guest_session"]
+
+
+async def create_guest_session(
+    transport: Transport, tokens: TokenSource, settings: ProviderSettings, details: GuestDetails
+) -> GuestSession:
+    """Create a guest session with an access token of `tokens`; after a 401 once more with a new token.
+
+    Raises:
+        SessionRefused: 401 twice; code `scope-missing` when the provider says that it is the scope.
+        RateLimited: 429.
+        ChatError: What `TokenSource.access_token` and `Transport.send` raise.
+
+    Source: guest-session §3 [T].
+    """
+    token = await tokens.access_token()
+    try:
+        return await _create(transport, settings, token, details)
+    except SessionRefused:
+        tokens.invalidate(token)
+    return await _create(transport, settings, await tokens.access_token(), details)
+
+
+async def check_guest_session(transport: Transport, settings: ProviderSettings, session: GuestSession) -> None:
+    """Return when `session` is still good.
+
+    Raises:
+        SessionExpired: It is not, or the provider doesn't know it.
+        RateLimited: 429.
+        ChatError: What `Transport.send` raises.
+
+    Source: guest-session §3 [D].
+    """
+    parse_check_answer(await transport.send(check_session_request(settings.resolved_base_url, session)))
+
+
+def check_details(details: GuestDetails) -> None:
+    """Find before any I/O what a provider would answer with 400.
+
+    Raises:
+        BadSessionRequest: The message names the member.
+    """
+    parse_session_request(create_session_request("", Secret(""), details).body)
+
+
+async def _create(
+    transport: Transport, settings: ProviderSettings, token: Secret, details: GuestDetails
+) -> GuestSession:
+    request = create_session_request(settings.resolved_base_url, token, details)
+    return parse_session_answer(await transport.send(request))
