@@ -1,0 +1,112 @@
+"""The gateway as an ASGI app."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from guestwire import __version__
+from guestwire.client.tokens import TokenBroker
+from guestwire.errors import ChatError
+from guestwire.gateway.access_log import AccessLog
+from guestwire.gateway.errors import CatchErrors, NotAllowed, show_http_exception, show_problem
+from guestwire.gateway.metrics import Metrics
+from guestwire.gateway.origins import Origins
+from guestwire.gateway.security_headers import SecurityHeaders
+from guestwire.gateway.sessions_routes import SessionRoutes
+from guestwire.net.clock import Clock, SystemClock
+from guestwire.net.http import HttpClient
+from guestwire.net.static_files import WEB, StaticFiles, files_below
+from guestwire.settings import GatewaySettings
+
+__all__ = ["browser_files", "create_gateway"]
+
+
+def create_gateway(settings: GatewaySettings, *, clock: Clock | None = None) -> Starlette:
+    """Build the app; its lifespan reads the browser files, and opens and closes the connections to the provider.
+
+    The lifespan raises `ConfigError` when the provider's client id or secret is missing.
+
+    Args:
+        settings: Read once; nothing else is.
+        clock: The time, for limits and tokens; the computer's by default.
+
+    Raises:
+        ConfigError: `ca_file` can't be used.
+    """
+    clock = clock or SystemClock()
+    provider = settings.provider
+    transport = HttpClient(
+        ca_file=provider.ca_file,
+        use_system_proxy=provider.use_system_proxy,
+        connect_timeout_s=provider.connect_timeout_s,
+        answer_timeout_s=provider.answer_timeout_s,
+    )
+    static = StaticFiles(browser_files, is_dev=settings.dev, public=("/guest-chat.js", "/widget/"))
+    metrics = Metrics()
+    sessions = SessionRoutes(
+        settings,
+        transport=transport,
+        tokens=TokenBroker(transport, provider, clock=clock),
+        clock=clock,
+        metrics=metrics,
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await run_in_threadpool(provider.credentials)  # for its ConfigError: better now than at the first guest
+        await run_in_threadpool(static.load)
+        async with transport:
+            yield
+
+    app = Starlette(
+        routes=[
+            *_only(*sessions.routes()),
+            *_only(Route("/health", _show_health, methods=["GET"]), Route("/metrics", metrics.show, methods=["GET"])),
+            Route("/{path:path}", static),  # answers 404 for what isn't there
+        ],
+        # From the outside in. What an inner one raises or leaves out, an outer one still logs and dresses.
+        middleware=[
+            Middleware(AccessLog, clock=clock, metrics=metrics),
+            Middleware(SecurityHeaders, socket_url=provider.resolved_socket_url),
+            Middleware(Origins, allowed=settings.allowed_origins),
+            Middleware(CatchErrors),
+        ],
+        exception_handlers={HTTPException: show_http_exception, ChatError: show_problem},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # one address for one thing; a redirect would lose a POST's body anyway
+    return app
+
+
+def browser_files() -> dict[str, Path]:
+    """Return what browsers get: the chat page and the widget, URL path → file."""
+    return {
+        "/": WEB / "page" / "index.html",
+        "/guest-chat.js": WEB / "guest-chat.js",
+        **files_below(WEB, "page"),
+        **files_below(WEB, "widget"),
+    }
+
+
+def _only(*routes: Route) -> list[Route]:
+    """Follow each route by one that answers its other methods with 405."""
+    return [
+        either
+        for route in routes
+        for either in (route, Route(route.path, NotAllowed(", ".join(sorted(route.methods or ())))))
+    ]
+
+
+async def _show_health(_request: Request) -> Response:
+    return Response(msgspec.json.encode({"status": "ok", "version": __version__}), media_type="application/json")

@@ -1,0 +1,45 @@
+"""Numbers for Prometheus, in a registry of the app's own; every label comes from a closed set."""
+
+from __future__ import annotations
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+__all__ = ["Metrics"]
+
+_SECONDS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+
+
+class Metrics:
+    """What the gateway counts."""
+
+    def __init__(self) -> None:
+        """Start at nothing."""
+        self._registry = CollectorRegistry()
+        self.sessions_created = Counter(
+            "guestwire_sessions_created", "Guest sessions created.", registry=self._registry
+        )
+        self.sessions_refused = Counter(
+            "guestwire_sessions_refused",
+            "Guest sessions not created, by error code.",
+            ["code"],
+            registry=self._registry,
+        )
+        self.upstream_seconds = Histogram(
+            "guestwire_upstream_seconds",
+            "Time the provider took.",
+            ["call"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self.requests = Counter(
+            "guestwire_requests",
+            "Requests answered, by route and status.",
+            ["route", "status"],
+            registry=self._registry,
+        )
+
+    async def show(self, _request: Request) -> Response:
+        """Answer `GET /metrics`."""
+        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)

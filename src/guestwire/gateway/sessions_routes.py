@@ -1,0 +1,153 @@
+"""The two calls about guest sessions (guest-session §3 [T], §6 [D]); the Origin was checked before (`origins`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from guestwire.client.sessions import check_guest_session, create_guest_session
+from guestwire.client.tokens import TokenSource
+from guestwire.errors import ChatError, RateLimited, SessionExpired
+from guestwire.gateway.context import context_id
+from guestwire.gateway.errors import Problem, upstream_problem
+from guestwire.gateway.limits import AddressLimits
+from guestwire.gateway.metrics import Metrics
+from guestwire.model.ids import SessionId
+from guestwire.model.secret import Secret
+from guestwire.net.clock import Clock
+from guestwire.net.logs import get_logger
+from guestwire.net.transport import Transport
+from guestwire.protocols.guest_session.rest import SESSIONS_PATH, SessionAnswer, parse_session_request
+from guestwire.protocols.guest_session.session import GuestDetails, GuestSession
+from guestwire.settings import GatewaySettings
+
+__all__ = ["SessionRoutes"]
+
+MAX_BODY_BYTES = 16 * 1024
+"""Three members of 256 characters are at most 3 KiB, escaped at most 5."""
+
+CHECKS_PER_MINUTE = 60.0
+"""A browser checks once after a refused upgrade; this is for a household of them."""
+
+CHECKS_BURST = 20
+
+MAX_ID_CHARS = 512
+
+_log = get_logger("guestwire.gateway")
+
+
+class SessionRoutes:
+    """Creates sessions at the provider with our access token, and asks it about them with the guest's own."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        *,
+        transport: Transport,
+        tokens: TokenSource,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """Take what the calls need."""
+        self._settings = settings
+        self._transport = transport
+        self._tokens = tokens
+        self._clock = clock
+        self._metrics = metrics
+        self._creations = AddressLimits(
+            per_minute=settings.sessions_per_minute,
+            burst=settings.sessions_burst,
+            per_minute_total=settings.sessions_per_minute_total,
+        )
+        self._checks = AddressLimits(
+            per_minute=CHECKS_PER_MINUTE,
+            burst=CHECKS_BURST,
+            per_minute_total=settings.sessions_per_minute_total * 2,
+        )
+
+    def routes(self) -> list[Route]:
+        """Return both routes."""
+        return [
+            Route(SESSIONS_PATH, self.create, methods=["POST"]),
+            Route(f"{SESSIONS_PATH}/{{session_id}}", self.check, methods=["GET"]),
+        ]
+
+    async def create(self, request: Request) -> Response:
+        """Answer `POST /api/v2/chat/guestsessions`."""
+        details = parse_session_request(await _read_json(request))
+        self._limit(self._creations, request)
+        with self._upstream("create-session", request):
+            session = await create_guest_session(self._transport, self._tokens, self._settings.provider, details)
+        answer = self._answer(session, details)
+        self._metrics.sessions_created.inc()
+        return Response(msgspec.json.encode(answer), media_type="application/json")
+
+    async def check(self, request: Request) -> Response:
+        """Answer `GET /api/v2/chat/guestsessions/{sessionId}`: a browser can't see why an upgrade was refused."""
+        session_id: str = request.path_params["session_id"]
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip() or len(session_id) > MAX_ID_CHARS:
+            raise SessionExpired  # the same answer for "not there" and "not yours"
+        self._limit(self._checks, request)
+        session = GuestSession(session_id=SessionId(session_id), token=Secret(token.strip()))
+        with self._upstream("check-session", request):
+            await check_guest_session(self._transport, self._settings.provider, session)
+        return Response(
+            msgspec.json.encode({"sessionId": session_id, "status": "valid"}), media_type="application/json"
+        )
+
+    def _limit(self, limits: AddressLimits, request: Request) -> None:
+        wait_s = limits.take(request.client.host if request.client else "", self._clock.now())
+        if wait_s > 0:
+            raise RateLimited(retry_after_s=wait_s)
+
+    @contextmanager
+    def _upstream(self, call: str, request: Request) -> Iterator[None]:
+        began = self._clock.now()
+        try:
+            yield
+        except ChatError as error:
+            problem = upstream_problem(error)
+            if problem is not error:
+                # The provider's side of it is for the operator; the browser gets the code and what to do.
+                _log.warning(
+                    "upstream failed",
+                    call=call,
+                    code=problem.code,
+                    cause=error.code,
+                    detail=error.message,
+                    context_id=context_id(request.scope),
+                )
+            raise problem from None
+        finally:
+            self._metrics.upstream_seconds.labels(call).observe(self._clock.now() - began)
+
+    def _answer(self, session: GuestSession, details: GuestDetails) -> SessionAnswer:
+        socket_url = session.socket_base or self._settings.provider.resolved_socket_url
+        if not socket_url.startswith(("wss://", "ws://")):
+            _log.warning("upstream failed", call="create-session", detail="webSocketUrl is no WebSocket address")
+            raise Problem(code="upstream-invalid")
+        return SessionAnswer(
+            session_id=session.session_id,
+            token=session.token.reveal(),
+            external_contact_id=session.external_contact_id or details.external_contact_id,
+            web_socket_url=socket_url,
+            expires_in=session.expires_in_s,
+            extensions=tuple(sorted(session.extensions)),
+        )
+
+
+async def _read_json(request: Request) -> bytes:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Problem(code="unsupported-media-type")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise Problem(f"The body is larger than {MAX_BODY_BYTES} bytes.", code="too-large")
+    return bytes(body)

@@ -1,0 +1,53 @@
+"""Limits per address and in total."""
+
+from __future__ import annotations
+
+import pytest
+
+from guestwire.gateway.limits import AddressLimits, address_key
+
+
+@pytest.mark.parametrize(
+    "address, key",
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("", ""),
+        ("testclient", "testclient"),
+    ],
+)
+def test_what_counts_as_one_address(address: str, key: str) -> None:
+    assert address_key(address) == key
+
+
+def test_burst_then_rate() -> None:
+    limits = AddressLimits(per_minute=6, burst=3, per_minute_total=1000)
+    assert [limits.take("a", 0.0) for _ in range(3)] == [0.0] * 3
+    assert limits.take("a", 0.0) == pytest.approx(10.0)
+    assert limits.take("b", 0.0) == 0.0
+    assert limits.take("a", 10.1) == 0.0
+
+
+def test_the_total_holds_for_all_together() -> None:
+    limits = AddressLimits(per_minute=60, burst=5, per_minute_total=60)
+    taken = [limits.take(f"192.0.2.{number}", 0.0) for number in range(20)]
+    assert taken.count(0.0) == 10
+    assert max(taken) > 0
+
+
+def test_one_greedy_address_leaves_the_total_alone() -> None:
+    limits = AddressLimits(per_minute=1, burst=1, per_minute_total=60)
+    for _ in range(100):
+        limits.take("greedy", 0.0)
+    assert limits.take("other", 0.0) == 0.0
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guestwire.gateway.limits.MOST_ADDRESSES", 100)
+    limits = AddressLimits(per_minute=1, burst=1, per_minute_total=1e9)
+    for number in range(110):
+        limits.take(str(number), 0.0)
+    assert len(limits._buckets) == 100

@@ -1,0 +1,13 @@
+"""The policy of our pages."""
+
+from __future__ import annotations
+
+from guestwire.gateway.security_headers import page_policy
+
+
+def test_page_policy_allows_ourselves_and_the_providers_socket() -> None:
+    directives = page_policy("wss://chat.example.com:8443/ws").split("; ")
+    assert "connect-src 'self' wss://chat.example.com:8443" in directives
+    assert "script-src 'self'" in directives
+    assert "require-trusted-types-for 'script'" in directives
+    assert not any("unsafe" in directive or "*" in directive for directive in directives)
