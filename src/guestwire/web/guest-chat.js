@@ -1,0 +1,3 @@
+/** The one script that a page embeds: defines `<guest-chat>`. */
+
+export { GuestChatElement } from "./widget/define.js";

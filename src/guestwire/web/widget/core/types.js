@@ -1,0 +1,126 @@
+/**
+ * The types that the core, the shell and the elements share. No code: importing this module does nothing.
+ *
+ * Events have the JSON form of `guestwire.model.events`: an absent member is left out, never null; times are epoch
+ * milliseconds, durations say their unit.
+ */
+
+/**
+ * @typedef {"disconnected" | "authenticating" | "creating-session" | "connecting" | "connected" | "reconnecting"
+ *   | "failed"} ConnectionStatus
+ * @typedef {"waiting" | "connected" | "ended"} ConversationStatus
+ * @typedef {"queued" | "sent" | "accepted" | "waiting" | "delivered" | "read" | "failed" | "unconfirmed"} Fate
+ * @typedef {"not-json" | "not-an-object" | "no-type" | "unknown-type" | "malformed"} UnknownReason
+ */
+
+/**
+ * One item of a message's `content`, in the wire's own shape; what we can't draw is kept as it came.
+ *
+ * @typedef {{ contentType: string, [member: string]: unknown }} ContentItem
+ *
+ * @typedef {{ text: string, payload: string, action?: string, image?: string }} QuickReply
+ * @typedef {{ type: string, text?: string, url?: string, payload?: string }} CardAction
+ * @typedef {{ title: string, description?: string, image?: string, actions?: CardAction[], defaultAction?: CardAction }} Card
+ */
+
+/**
+ * @typedef {object} Message
+ * @property {"message"} type
+ * @property {string} from "agent", "bot", "guest" or whatever the provider wrote.
+ * @property {string} text "" only with content.
+ * @property {number} [sentAt]
+ * @property {string} [name]
+ * @property {ContentItem[]} [content]
+ * @property {string} [id]
+ * @property {number} [seq]
+ * @property {string} [clientId]
+ * @property {string} [orderKey]
+ * @property {boolean} [late]
+ */
+
+/**
+ * @typedef {object} ConversationUpdated
+ * @property {"conversation-update"} type
+ * @property {ConversationStatus} [status]
+ * @property {string} [agentName]
+ * @property {string} [agentAvatar]
+ * @property {number} [position]
+ * @property {number} [estimatedWait] Seconds.
+ * @property {number} [expiresAt]
+ * @property {boolean} [readOnly]
+ * @property {string} [reason]
+ * @property {string} [id]
+ * @property {number} [seq]
+ */
+
+/** @typedef {{ type: "typing", from: string, duration?: number }} Typing `duration` in milliseconds. */
+
+/** @typedef {{ type: "typing-expired", from: string }} TypingExpired The clock's word that an indicator's time is over. */
+
+/**
+ * @typedef {object} Receipt
+ * @property {"receipt"} type
+ * @property {string} clientId
+ * @property {Fate} status
+ * @property {string} [id]
+ * @property {number} [seq]
+ * @property {number} [messageSeq]
+ * @property {number} [retryAfter] Seconds.
+ * @property {string} [code]
+ * @property {string} [text]
+ */
+
+/** @typedef {{ type: "error", code: string, text?: string, retryAfter?: number, clientId?: string }} ProviderError */
+
+/** @typedef {{ code: string, text?: string, hint?: string, retryAfter?: number }} StatusError */
+
+/** @typedef {{ type: "status", status: ConnectionStatus, error?: StatusError, retryIn?: number }} StatusChanged */
+
+/** @typedef {{ type: "unknown", reason: UnknownReason, raw: string }} UnknownEvent */
+
+/** @typedef {Message | ConversationUpdated | Typing | Receipt | ProviderError | StatusChanged | UnknownEvent} ChatEvent */
+
+/**
+ * @typedef {object} MessageRow
+ * @property {"message"} kind
+ * @property {string} from
+ * @property {string} text
+ * @property {number} [sentAt]
+ * @property {string} [name]
+ * @property {ContentItem[]} [content]
+ * @property {string} [id]
+ * @property {number} [seq]
+ * @property {string} [clientId]
+ * @property {Fate} [state] Only on the guest's own.
+ * @property {string} [code] Why it failed.
+ * @property {boolean} [late]
+ */
+
+/** @typedef {{ kind: "notice", notice: "joined" | "left" | "ended", name?: string }} NoticeRow */
+
+/** @typedef {MessageRow | NoticeRow} Row */
+
+/**
+ * @typedef {object} Transcript
+ * @property {Row[]} rows
+ * @property {ConversationStatus} [status]
+ * @property {string} [agentName]
+ * @property {string[]} typing Who is typing, in the order they began.
+ * @property {string} [reason]
+ */
+
+/** @typedef {{ name?: string, email?: string, externalContactId?: string }} Guest */
+
+/**
+ * The answer to session creation.
+ *
+ * @typedef {object} Session
+ * @property {string} sessionId
+ * @property {string} token The session token, for the WebSocket only.
+ * @property {string} webSocketUrl Without a query.
+ * @property {number} [expiresIn] Seconds from its creation.
+ * @property {string} [externalContactId]
+ * @property {string[]} extensions What the provider understands beyond the tutorial, e.g. "typing", "end".
+ */
+
+export {};

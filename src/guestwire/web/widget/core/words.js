@@ -1,0 +1,93 @@
+/**
+ * Words from a catalogue, with plurals, times and days by Intl.
+ */
+
+/** @typedef {Record<string, string | Partial<Record<Intl.LDMLPluralRule, string>>>} Catalogue */
+
+const DAY_MS = 86_400_000;
+
+export class Words {
+  #catalogue;
+  #plurals;
+  #numbers;
+  #times;
+  #dates;
+  #relative;
+  #full;
+
+  /**
+   * @param {string} language A BCP 47 tag; one that Intl doesn't know means English.
+   * @param {Catalogue} catalogue
+   */
+  constructor(language, catalogue) {
+    const lang = isLanguage(language) ? language : "en";
+    this.lang = lang;
+    this.#catalogue = catalogue;
+    this.#plurals = new Intl.PluralRules(lang);
+    this.#numbers = new Intl.NumberFormat(lang);
+    this.#times = new Intl.DateTimeFormat(lang, { hour: "numeric", minute: "2-digit" });
+    this.#dates = new Intl.DateTimeFormat(lang, { weekday: "long", day: "numeric", month: "long" });
+    this.#full = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "short" });
+    this.#relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
+  }
+
+  /**
+   * Say `key`, with its `{name}`s filled in; numbers are written as the language does, `n` chooses the plural.
+   *
+   * @param {string} key
+   * @param {Record<string, string | number>} [values]
+   * @returns {string} The key itself when the catalogue lacks it.
+   */
+  say(key, values = {}) {
+    const entry = this.#catalogue[key] ?? key;
+    const rule = this.#plurals.select(Number(values.n ?? 0));
+    const text = typeof entry === "string" ? entry : (entry[rule] ?? entry.other ?? key);
+    return text.replace(/\{(\w+)\}/gu, (_, name) => {
+      const value = values[name] ?? "";
+      return typeof value === "number" ? this.#numbers.format(value) : value;
+    });
+  }
+
+  /** @param {string} key */
+  has(key) {
+    return Object.hasOwn(this.#catalogue, key);
+  }
+
+  /** @param {number} ms @returns {string} Hour and minute. */
+  time(ms) {
+    return this.#times.format(ms);
+  }
+
+  /** @param {number} ms @returns {string} Everything, for a tooltip. */
+  fullTime(ms) {
+    return this.#full.format(ms);
+  }
+
+  /**
+   * @param {number} ms
+   * @param {number} now
+   * @returns {string} "Today", "Yesterday", or the date.
+   */
+  day(ms, now) {
+    const days = Math.round((startOfDay(ms) - startOfDay(now)) / DAY_MS);
+    const text = days === 0 || days === -1 ? this.#relative.format(days, "day") : this.#dates.format(ms);
+    return text.charAt(0).toLocaleUpperCase(this.lang) + text.slice(1);
+  }
+}
+
+/**
+ * @param {number} ms
+ * @returns {number} The beginning of that day where the reader is.
+ */
+export function startOfDay(ms) {
+  return new Date(ms).setHours(0, 0, 0, 0);
+}
+
+/** @param {string} tag */
+function isLanguage(tag) {
+  try {
+    return Intl.DateTimeFormat.supportedLocalesOf(tag).length > 0;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,74 @@
+/** @import { Transcript } from "../core/types.js" */
+/** @import { Words } from "../core/words.js" */
+/** @import { View } from "./view.js" */
+
+import { composerMode } from "../core/store.js";
+import { initialOf } from "./view.js";
+import { el, icon, register, request, setAttributes, setText } from "./dom.js";
+
+/**
+ * Who is there and how the connection is, in words; the way to end the chat. Below it runs the wire: a line that moves
+ * while we connect, is whole while we are connected and broken when we are not.
+ */
+export class ChatHeaderElement extends HTMLElement {
+  static define(tag = "guest-chat-header", registry = customElements) {
+    register(this, tag, registry);
+  }
+
+  #mark = el("span", { class: "mark", part: "mark", "aria-hidden": "true" });
+  #title = el("h2", { class: "title", part: "title" });
+  #status = el("span", { class: "status-word" });
+  #with = el("span", { class: "status-with", dir: "auto" });
+  #dot = el("span", { class: "status-dot", "aria-hidden": "true", hidden: true }, "·");
+  #statusLine = el("p", { class: "status", part: "status" }, this.#status, " ", this.#dot, " ", this.#with);
+  #end = el("button", { type: "button", class: "button quiet", part: "button end-button", hidden: true });
+  #wire = el("div", { class: "wire", part: "wire", "aria-hidden": "true" });
+  #initial = "";
+
+  connectedCallback() {
+    if (this.firstChild) return;
+    this.#mark.append(icon("wire"));
+    this.append(
+      this.#mark,
+      el("div", { class: "names" }, this.#title, this.#statusLine),
+      this.#end,
+      this.#wire,
+    );
+    this.#end.addEventListener("click", () => request(this, "chat-end"));
+  }
+
+  /** @param {View} view */
+  set view({ state, words, heading }) {
+    const { status, transcript, extensions } = state;
+    const mode = composerMode(state);
+    setText(this.#title, heading || words.say("heading"));
+    setText(this.#status, words.say(mode === "ended" ? "status.ended" : `status.${status}`));
+    const who = status === "connected" ? companion(transcript, words) : "";
+    setText(this.#with, who);
+    setAttributes(this.#dot, { hidden: !who });
+    setAttributes(this.#statusLine, { "data-status": mode === "ended" ? "ended" : status });
+    setAttributes(this.#wire, { "data-status": mode === "ended" ? "ended" : status });
+    setText(this.#end, words.say("end"));
+    setAttributes(this.#end, { hidden: mode !== "on" || !extensions.includes("end") });
+    this.#showInitial(transcript.agentName ?? "");
+  }
+
+  /** @param {string} name */
+  #showInitial(name) {
+    const initial = initialOf(name);
+    if (initial === this.#initial) return;
+    this.#initial = initial;
+    this.#mark.replaceChildren(initial || icon("wire"));
+  }
+}
+
+/**
+ * Who is with the guest, or that somebody is waited for.
+ *
+ * @param {Transcript} transcript
+ * @param {Words} words
+ */
+function companion({ status, agentName }, words) {
+  if (status === "waiting") return words.say("with.waiting");
+  return status === "connected" ? words.say("with.agent", { name: agentName ?? words.say("from.agent") }) : "";
+}

@@ -1,0 +1,195 @@
+/**
+ * One row of the transcript: a message, a notice, or a divider between days. A row is drawn once and then only its
+ * changes are written, so that a selection inside it survives what happens around it.
+ */
+
+/** @import { MessageRow, NoticeRow } from "../core/types.js" */
+/** @import { Words } from "../core/words.js" */
+
+import { parseRichText } from "../core/richtext.js";
+import { el, icon, setAttributes, setText } from "./dom.js";
+import { drawContent } from "./rich-content.js";
+import { drawRichText } from "./rich-text.js";
+import { initialOf, nameOf } from "./view.js";
+
+/**
+ * What is to be drawn. `key` stays with a row for life.
+ *
+ * @typedef {{ key: string, kind: "day", at: number, text: string }} DayItem
+ * @typedef {{ key: string, kind: "notice", row: NoticeRow }} NoticeItem
+ * @typedef {object} MessageItem
+ * @property {string} key
+ * @property {"message"} kind
+ * @property {MessageRow} row
+ * @property {boolean} isFirst Of its group.
+ * @property {boolean} isLast Of its group.
+ * @property {boolean} isAnswerable Whether its choices can still be taken.
+ * @typedef {DayItem | NoticeItem | MessageItem} Item
+ */
+
+/** Fates that a group of several messages shows on each of them, since each may have its own. */
+const LOUD_STATES = new Set(["queued", "failed", "unconfirmed", "waiting"]);
+
+export class RowView {
+  element = el("li", { class: "row" });
+  /** @type {Item | undefined} */
+  #item;
+  /** @type {Words | undefined} */
+  #words;
+  /** @type {HTMLElement | undefined} */
+  #sender;
+  #body = el("div", { class: "body" });
+  /** @type {HTMLElement | undefined} */
+  #meta;
+  /** @type {HTMLElement | undefined} */
+  #chips;
+
+  /**
+   * @param {Item} item
+   * @param {Words} words
+   */
+  show(item, words) {
+    const before = this.#item;
+    if (before && this.#words === words && isSame(before, item)) return;
+    const isNew = !before || this.#words !== words;
+    this.#item = item;
+    this.#words = words;
+    if (item.kind === "message") this.#showMessage(item, words, isNew, before?.kind === "message" ? before : undefined);
+    else if (item.kind === "notice") this.#showNotice(item.row, words);
+    else this.#showDay(item);
+  }
+
+  /** @param {DayItem} item */
+  #showDay({ at, text }) {
+    setAttributes(this.element, { class: "row day", part: "day" });
+    const day = new Date(at);
+    const datetime = [day.getFullYear(), day.getMonth() + 1, day.getDate()].map((n) => String(n).padStart(2, "0")).join("-");
+    this.element.replaceChildren(el("time", { datetime }, text));
+  }
+
+  /**
+   * @param {NoticeRow} row
+   * @param {Words} words
+   */
+  #showNotice({ notice, name }, words) {
+    setAttributes(this.element, { class: "row notice", part: "notice", "data-notice": notice });
+    const text = words.say(`notice.${notice}`, { name: name ?? words.say("someone") });
+    this.element.replaceChildren(el("span", { class: "notice-text", dir: "auto" }, text));
+  }
+
+  /**
+   * @param {MessageItem} item
+   * @param {Words} words
+   * @param {boolean} isNew
+   * @param {MessageItem} [before]
+   */
+  #showMessage(item, words, isNew, before) {
+    const { row, isFirst, isLast, isAnswerable } = item;
+    const side = row.from === "guest" ? "guest" : row.from === "bot" ? "bot" : "agent";
+    setAttributes(this.element, {
+      class: "row message",
+      part: `message message-${side}`,
+      "data-from": side,
+      "data-first": isFirst,
+      "data-last": isLast,
+      "data-state": row.state,
+    });
+    const isSaidAnew =
+      isNew ||
+      before?.isAnswerable !== isAnswerable ||
+      before.row.text !== row.text ||
+      before.row.content !== row.content ||
+      before.row.id !== row.id;
+    if (isSaidAnew) this.#drawBody(row, side, words, isAnswerable);
+    this.#showSender(row, side, isFirst, words);
+    this.#showMeta(row, isLast, words);
+    const parts = [this.#sender, this.#body, this.#meta, this.#chips].filter((part) => part !== undefined);
+    if (parts.some((part, index) => this.element.children[index] !== part) || this.element.children.length > parts.length) {
+      this.element.replaceChildren(...parts);
+    }
+  }
+
+  /**
+   * @param {MessageRow} row
+   * @param {string} side
+   * @param {Words} words
+   * @param {boolean} isAnswerable
+   */
+  #drawBody(row, side, words, isAnswerable) {
+    const { cards, chips } = drawContent(row, words);
+    const parts = [];
+    if (row.text) {
+      const text = el("div", { class: "text", dir: "auto" }, ...drawRichText(parseRichText(row.text)));
+      parts.push(el("div", { class: "bubble", part: `bubble bubble-${side}` }, text));
+    }
+    if (cards) {
+      parts.push(cards);
+      for (const button of cards.querySelectorAll("button")) button.disabled = !isAnswerable;
+    }
+    this.#body.replaceChildren(...parts);
+    // Chips are taken once; a card stays to be read, its buttons with it.
+    this.#chips = isAnswerable ? chips : undefined;
+  }
+
+  /**
+   * @param {MessageRow} row
+   * @param {string} side
+   * @param {boolean} isFirst
+   * @param {Words} words
+   */
+  #showSender(row, side, isFirst, words) {
+    if (!isFirst) {
+      this.#sender = undefined;
+      return;
+    }
+    const name = nameOf(words, row.from, row.name);
+    this.#sender ??= el("p", { class: side === "guest" ? "hidden-text" : "sender" });
+    if (this.#sender.dataset.name === name) return;
+    this.#sender.dataset.name = name;
+    const avatar = el("span", { class: "avatar", part: "avatar", "aria-hidden": "true" });
+    avatar.append(side === "bot" ? icon("bot") : initialOf(name));
+    this.#sender.replaceChildren(
+      ...(side === "guest" ? [] : [avatar]),
+      el("span", { class: "sender-name", dir: "auto" }, name),
+      ...(side === "bot" && name !== words.say("kind.bot") ? [el("span", { class: "badge" }, words.say("kind.bot"))] : []),
+    );
+  }
+
+  /**
+   * @param {MessageRow} row
+   * @param {boolean} isLast
+   * @param {Words} words
+   */
+  #showMeta({ sentAt, state, code }, isLast, words) {
+    const isLoud = state !== undefined && LOUD_STATES.has(state);
+    if (!isLoud && (!isLast || (sentAt === undefined && !state))) {
+      this.#meta = undefined;
+      return;
+    }
+    this.#meta ??= el("p", { class: "meta", part: "meta" }, el("time"), el("span", { class: "state" }));
+    const [time, word] = this.#meta.children;
+    setText(time, sentAt === undefined ? "" : words.time(sentAt));
+    setAttributes(time, {
+      datetime: sentAt === undefined ? undefined : new Date(sentAt).toISOString(),
+      title: sentAt === undefined ? undefined : words.fullTime(sentAt),
+    });
+    const reason = state === "failed" && code && words.has(`error.${code}`) ? `. ${words.say(`error.${code}`)}` : "";
+    setText(word, state ? words.say(`state.${state}`) + reason : "");
+  }
+}
+
+/**
+ * @param {Item} item
+ * @param {Item} other
+ */
+function isSame(item, other) {
+  if (item.kind === "day" && other.kind === "day") return item.text === other.text && item.at === other.at;
+  if (item.kind === "notice" && other.kind === "notice") return item.row === other.row;
+  if (item.kind !== "message" || other.kind !== "message") return false;
+  return (
+    item.row === other.row &&
+    item.isFirst === other.isFirst &&
+    item.isLast === other.isLast &&
+    item.isAnswerable === other.isAnswerable
+  );
+}

@@ -1,0 +1,430 @@
+/** @import { ChatEvent, ConnectionStatus, ContentItem, Guest } from "../core/types.js" */
+/** @import { UiEvent, UiState } from "../core/store.js" */
+
+import { RejectedError } from "../core/connection.js";
+import { INITIAL_STATE, nextDeadline, reduce } from "../core/store.js";
+import { Words } from "../core/words.js";
+import { CLOCK } from "../io/clock.js";
+import { ChatSession } from "../io/session.js";
+import { recall, remember } from "../io/storage.js";
+import en from "../locales/en.js";
+import { Announcer } from "./announcer.js";
+import { ChatBannerElement } from "./chat-banner.js";
+import { ChatComposerElement } from "./chat-composer.js";
+import { ChatHeaderElement } from "./chat-header.js";
+import { ChatTranscriptElement } from "./chat-transcript.js";
+import { el, register, setAttributes } from "./dom.js";
+import { EndDialog } from "./end-dialog.js";
+import { loadStyles } from "./styles.js";
+
+/** Where this module came from is where the gateway is, unless `gateway` says otherwise. */
+const OWN_GATEWAY = new URL("../../", import.meta.url).href;
+
+/** Properties that are their attribute. @type {Record<string, string>} */
+const REFLECTED = {
+  gateway: "gateway",
+  name: "name",
+  email: "email",
+  externalContactId: "external-contact-id",
+  theme: "theme",
+  heading: "heading",
+};
+
+/* eslint-disable jsdoc/valid-types -- our events have hyphens in their names, JSDoc's namepaths none */
+/**
+ * A chat with the people behind a Guestwire gateway. It connects when it is put into a page and closes everything when
+ * it is taken out; being moved is neither. Language and direction are those of the nearest `lang` and `dir`.
+ *
+ * All its parts stand in one shadow root, so that every region can be styled with `::part()` from the page.
+ *
+ * @element guest-chat
+ *
+ * @attr {string} gateway - Base URL of the gateway; default: where the script came from. Read when a session is created.
+ * @attr {string} name - The guest's name, for the agent.
+ * @attr {string} email - The guest's e-mail address, for the agent.
+ * @attr {string} external-contact-id - Links the guest to a CRM record.
+ * @attr {"light" | "dark" | "auto"} theme - Colours; `auto`, the default, follows the system.
+ * @attr {string} heading - The title; default: "Chat with us" in the guest's language.
+ *
+ * @slot intro - Greeting above the first message.
+ *
+ * @event guest-chat-status - The connection's status changed; `detail` is `{ status, error? }`.
+ * @event guest-chat-message - A message, the guest's own included; `detail` is the event: `{ from, text, name?, … }`.
+ * @event guest-chat-ended - The conversation ended; `detail` is `{ reason? }`.
+ * @event guest-chat-error - Something failed or was refused; `detail` is `{ code, text?, retryAfter? }`.
+ *
+ * @csspart frame - Everything.
+ * @csspart header - The top: `mark`, `title`, `status`, `wire` and `end-button`.
+ * @csspart transcript - The middle, with `log`, `intro`, `typing`, `unattended` and `pill`.
+ * @csspart message - A message; `message-agent`, `message-bot` or `message-guest`, with `avatar` and `meta`.
+ * @csspart bubble - Its text; also `bubble-agent`, `bubble-bot`, `bubble-guest`; `link` in it.
+ * @csspart notice - A line of the system: joined, left, ended.
+ * @csspart day - A divider between days.
+ * @csspart quick-replies - Suggested answers, each a `quick-reply`.
+ * @csspart cards - Cards, each a `card` with `card-button`s.
+ * @csspart banner - What stands in the way, with `banner-button`.
+ * @csspart composer - The bottom: `form`, `field`, `input`, `send-button`, `counter`; `ended` and `start-button`.
+ * @csspart button - Every button with words.
+ * @csspart dialog - The question before the end.
+ *
+ * @cssproperty --guest-chat-accent-normal - The one colour: guest's bubbles, buttons, the wire.
+ * @cssproperty --guest-chat-accent-text - Text on that colour.
+ * @cssproperty --guest-chat-surface-normal - Background; `-quiet` behind the transcript, `-loud` for bubbles and fields.
+ * @cssproperty --guest-chat-text-normal - Text; `-quiet` for what matters less.
+ * @cssproperty --guest-chat-line-normal - Lines; `-loud` for the edges of controls.
+ * @cssproperty --guest-chat-danger-normal - Errors; `-quiet` behind them.
+ * @cssproperty --guest-chat-warning-normal - Warnings; `-quiet` behind them.
+ * @cssproperty --guest-chat-font-normal - Font family; `-loud` for titles.
+ * @cssproperty --guest-chat-radius-normal - Corners of bubbles and fields; `-loud` of the frame.
+ */
+export class GuestChatElement extends HTMLElement {
+  /* eslint-enable jsdoc/valid-types */
+  static observedAttributes = [...Object.values(REFLECTED), "lang"];
+
+  static define(tag = "guest-chat", registry = customElements) {
+    register(this, tag, registry);
+  }
+
+  #root = this.attachShadow({ mode: "open", delegatesFocus: false });
+  /** @type {UiState} */
+  #state = INITIAL_STATE;
+  #words = new Words("en", en);
+  #announcer = new Announcer();
+  #dialog = new EndDialog();
+  /** @type {{ header: ChatHeaderElement, transcript: ChatTranscriptElement, banner: ChatBannerElement, composer: ChatComposerElement } | undefined} */
+  #parts;
+  /** All that is going on while the element is in a page. @type {AbortController | undefined} */
+  #life;
+  /** @type {ChatSession | undefined} */
+  #session;
+  /** @type {string | undefined} */
+  #sessionId;
+  /** @type {number | undefined} */
+  #timer;
+  #isRenderDue = false;
+  #wantsFocus = false;
+
+  connectedCallback() {
+    if (this.#life) return;
+    this.#takeEarlyProperties();
+    this.#life = new AbortController();
+    const { signal } = this.#life;
+    this.#build();
+    this.#listen(signal);
+    // Attributes that the page sets right after adding the element still count.
+    queueMicrotask(() => {
+      if (!signal.aborted) this.#begin();
+    });
+  }
+
+  disconnectedCallback() {
+    queueMicrotask(() => {
+      if (!this.isConnected) this.#close();
+    });
+  }
+
+  attributeChangedCallback() {
+    this.#renderSoon();
+  }
+
+  // --- what a page may use
+
+  /** The connection's status. @returns {ConnectionStatus} */
+  get status() {
+    return this.#state.status;
+  }
+
+  /**
+   * Send a message for the guest. While the connection is interrupted it is queued.
+   *
+   * @param {string} text At most 4,096 UTF-8 bytes.
+   * @returns {boolean} False when it was refused: blank, too long, before the first connection or after the end.
+   */
+  send(text) {
+    return this.#send(text);
+  }
+
+  /** End the conversation, without asking. */
+  end() {
+    this.#session?.end();
+  }
+
+  /** Start a new conversation; what was said stays above it. */
+  startNew() {
+    if (!this.#life) return;
+    this.#session?.stop();
+    this.#dispatch({ type: "restarted" });
+    this.#begin();
+  }
+
+  /** Try to connect now: at once instead of after the wait, or again after a failure. */
+  reconnect() {
+    const { status, transcript } = this.#state;
+    if (status === "reconnecting") this.#session?.retryNow();
+    else if (status === "failed" || (status === "disconnected" && transcript.status !== "ended")) this.#session?.start();
+  }
+
+  // --- life
+
+  /** Properties that were set before the class was known hide its accessors: take them off and set them properly. */
+  #takeEarlyProperties() {
+    for (const name of Object.keys(REFLECTED)) {
+      if (!Object.hasOwn(this, name)) continue;
+      const self = /** @type {any} */ (this);
+      const value = self[name];
+      delete self[name];
+      self[name] = value;
+    }
+  }
+
+  #build() {
+    if (this.#parts) return;
+    const header = new ChatHeaderElement();
+    const transcript = new ChatTranscriptElement();
+    const banner = new ChatBannerElement();
+    const composer = new ChatComposerElement();
+    this.#parts = { header, transcript, banner, composer };
+    setAttributes(header, { class: "header", part: "header" });
+    setAttributes(transcript, { class: "transcript", part: "transcript" });
+    setAttributes(banner, { class: "banner", part: "banner" });
+    setAttributes(composer, { class: "composer", part: "composer" });
+    const frame = el(
+      "section",
+      { class: "frame", part: "frame", hidden: true },
+      header,
+      transcript,
+      banner,
+      composer,
+      this.#announcer.element,
+      this.#dialog.element,
+    );
+    this.#root.append(frame);
+    composer.text = recall("draft");
+    loadStyles().then((sheets) => {
+      this.#root.adoptedStyleSheets = sheets;
+      // Nothing is shown before its styles are there.
+      frame.hidden = false;
+      this.#renderSoon();
+    });
+  }
+
+  /** @param {AbortSignal} signal */
+  #listen(signal) {
+    const network = () => this.#dispatch({ type: "network", isOnline: navigator.onLine });
+    const retry = () => {
+      network();
+      if (navigator.onLine && document.visibilityState === "visible") this.#session?.retryNow();
+    };
+    window.addEventListener("online", retry, { signal });
+    window.addEventListener("pageshow", retry, { signal });
+    document.addEventListener("visibilitychange", retry, { signal });
+    window.addEventListener("offline", network, { signal });
+    network();
+
+    /** @type {Record<string, (event: CustomEvent) => void>} */
+    const requests = {
+      "chat-send": (event) => {
+        if (!this.#send(event.detail.text)) event.preventDefault();
+      },
+      "chat-answer": ({ detail }) => {
+        this.#send(detail.text, detail.content);
+      },
+      "chat-typing": () => this.#session?.typing(),
+      "chat-draft": ({ detail }) => remember("draft", detail),
+      "chat-scrolled": ({ detail }) => this.#dispatch({ type: "scrolled", ...detail }),
+      "chat-end": () => this.#askToEnd(),
+      "chat-start-new": () => {
+        this.#wantsFocus = true;
+        this.startNew();
+      },
+      "chat-try-now": () => this.reconnect(),
+      "chat-try-again": () => this.reconnect(),
+      "chat-dismiss": () => this.#dispatch({ type: "dismissed" }),
+    };
+    for (const [type, handle] of Object.entries(requests)) {
+      this.#root.addEventListener(type, (event) => handle(/** @type {CustomEvent} */ (event)), { signal });
+    }
+  }
+
+  #begin() {
+    const gateway = new URL(this.getAttribute("gateway") || OWN_GATEWAY, document.baseURI);
+    if (!gateway.pathname.endsWith("/")) gateway.pathname += "/";
+    this.#sessionId = undefined;
+    const session = new ChatSession({
+      gateway: gateway.href,
+      guest: this.#guest(),
+      clock: CLOCK,
+      onEvent: (event) => {
+        if (session === this.#session) this.#take(event);
+      },
+    });
+    this.#session = session;
+    session.start();
+  }
+
+  #close() {
+    if (!this.#life) return;
+    this.#life.abort();
+    this.#life = undefined;
+    this.#session?.stop();
+    this.#session = undefined;
+    this.#dialog.close();
+    this.#dispatch({ type: "restarted" });
+    CLOCK.clearTimer(this.#timer);
+  }
+
+  /** @returns {Guest} */
+  #guest() {
+    /** @type {Guest} */
+    const guest = {};
+    const name = this.getAttribute("name");
+    const email = this.getAttribute("email");
+    const externalContactId = this.getAttribute("external-contact-id");
+    if (name) guest.name = name;
+    if (email) guest.email = email;
+    if (externalContactId) guest.externalContactId = externalContactId;
+    return guest;
+  }
+
+  // --- what happens
+
+  /** @param {ChatEvent} event */
+  #take(event) {
+    const { session } = /** @type {ChatSession} */ (this.#session);
+    if (session && session.sessionId !== this.#sessionId) {
+      this.#sessionId = session.sessionId;
+      this.#dispatch({ type: "session", extensions: session.extensions });
+    }
+    const hadEnded = this.#state.transcript.status === "ended";
+    this.#dispatch(event);
+    if (event.type === "status") {
+      const { status, error } = event;
+      this.#tell("status", { status, ...(error && { error }) });
+      if (status === "failed") this.#tell("error", error);
+    } else if (event.type === "message") {
+      this.#tell("message", event);
+    } else if (event.type === "error") {
+      this.#tell("error", event);
+    } else if (event.type === "conversation-update" && event.status === "ended" && !hadEnded) {
+      this.#tell("ended", { reason: event.reason });
+    }
+  }
+
+  /**
+   * @param {string} text
+   * @param {ContentItem[]} [content]
+   */
+  #send(text, content) {
+    if (!this.#session || !this.#state.hasConnected) return false;
+    try {
+      this.#session.send(text, content);
+      return true;
+    } catch (error) {
+      if (!(error instanceof RejectedError)) throw error;
+      if (error.code !== "message-blank") {
+        this.#dispatch({ type: "problem", code: error.code });
+        this.#tell("error", { code: error.code });
+      }
+      return false;
+    }
+  }
+
+  async #askToEnd() {
+    if (await this.#dialog.ask(this.#words)) this.end();
+  }
+
+  /** The composer takes the focus, or what there is of it. */
+  #takeFocus() {
+    const { composer, transcript } = this.#parts ?? {};
+    composer?.focus();
+    if (!composer?.contains(this.#root.activeElement)) transcript?.focus();
+  }
+
+  /**
+   * @param {string} what
+   * @param {unknown} detail
+   */
+  #tell(what, detail) {
+    this.dispatchEvent(new CustomEvent(`guest-chat-${what}`, { bubbles: true, composed: true, detail }));
+  }
+
+  // --- state and drawing
+
+  /** @param {UiEvent} event */
+  #dispatch(event) {
+    this.#state = reduce(this.#state, event, CLOCK.today());
+    this.#renderSoon();
+  }
+
+  /** Draw once for all that happens in this task. */
+  #renderSoon() {
+    if (this.#isRenderDue || !this.#parts) return;
+    this.#isRenderDue = true;
+    queueMicrotask(() => {
+      this.#isRenderDue = false;
+      this.#render();
+    });
+  }
+
+  #render() {
+    if (!this.#parts) return;
+    this.#chooseWords();
+    const now = CLOCK.today();
+    const view = { state: this.#state, words: this.#words, now, heading: this.getAttribute("heading") ?? "" };
+    const { composer } = this.#parts;
+    const focused = this.#root.activeElement;
+    for (const part of Object.values(this.#parts)) part.view = view;
+    this.#announcer.say(this.#state.announcements, this.#words);
+    if (!composer.isOn) this.#dialog.close();
+    if (isGone(focused) || (this.#wantsFocus && composer.isOn)) this.#takeFocus();
+    if (composer.isOn) this.#wantsFocus = false;
+    CLOCK.clearTimer(this.#timer);
+    const deadline = this.#life && nextDeadline(this.#state, now);
+    if (deadline === undefined) return;
+    this.#timer = CLOCK.setTimer(() => this.#dispatch({ type: "time-passed" }), Math.max(0, deadline - now) + 1);
+  }
+
+  /** Dates follow the page where they can; words are English so far, and say so. */
+  #chooseWords() {
+    const lang = nearestLang(this);
+    const wanted = /^en\b/iu.test(lang) ? lang : "en";
+    if (wanted !== this.#words.lang) this.#words = new Words(wanted, en);
+    setAttributes(/** @type {Element} */ (this.#root.firstElementChild), {
+      lang: this.#words.lang,
+      "aria-label": this.getAttribute("heading") || this.#words.say("heading"),
+    });
+  }
+}
+
+/**
+ * Whether a control that had the focus can't keep it.
+ *
+ * @param {Element | null} focused
+ */
+function isGone(focused) {
+  return focused !== null && (!focused.isConnected || focused.closest("[hidden]") !== null || focused.matches(":disabled"));
+}
+
+for (const [name, attribute] of Object.entries(REFLECTED)) {
+  Object.defineProperty(GuestChatElement.prototype, name, {
+    configurable: true,
+    enumerable: true,
+    get() {
+      return this.getAttribute(attribute) ?? "";
+    },
+    set(value) {
+      setAttributes(this, { [attribute]: value ?? undefined });
+    },
+  });
+}
+
+/**
+ * @param {Element} element
+ * @returns {string} The nearest `lang`, looking out of shadow roots too.
+ */
+function nearestLang(element) {
+  const holder = element.closest("[lang]");
+  if (holder) return holder.getAttribute("lang") ?? "";
+  const root = element.getRootNode();
+  return root instanceof ShadowRoot ? nearestLang(root.host) : "";
+}

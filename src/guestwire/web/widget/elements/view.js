@@ -1,0 +1,36 @@
+/**
+ * What the host hands down to its parts, as their `view` property, after every change.
+ */
+
+/** @import { UiState } from "../core/store.js" */
+/** @import { Words } from "../core/words.js" */
+
+/**
+ * @typedef {object} View
+ * @property {UiState} state
+ * @property {Words} words
+ * @property {number} now Epoch milliseconds.
+ * @property {string} heading
+ */
+
+/**
+ * How a participant is called in words.
+ *
+ * @param {Words} words
+ * @param {string} from
+ * @param {string} [name]
+ */
+export function nameOf(words, from, name) {
+  if (name) return name;
+  const key = `from.${from}`;
+  return words.has(key) ? words.say(key) : from;
+}
+
+/**
+ * @param {string} name
+ * @returns {string} Its first letter, as people see letters.
+ */
+export function initialOf(name) {
+  const [first] = new Intl.Segmenter().segment(name.trim());
+  return (first?.segment ?? "").toLocaleUpperCase();
+}

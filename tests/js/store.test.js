@@ -1,0 +1,197 @@
+/** The UI's state: what a person is told, when, and how often. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import {
+  answerableFrom,
+  areOneGroup,
+  bannerOf,
+  CALM_MS,
+  composerMode,
+  INITIAL_STATE,
+  nextDeadline,
+  reduce,
+  TYPING_MS,
+  UNATTENDED_AFTER_MS,
+} from "../../src/guestwire/web/widget/core/store.js";
+
+/** @import { UiEvent, UiState } from "../../src/guestwire/web/widget/core/store.js" */
+
+/**
+ * @param {UiEvent[]} events
+ * @param {UiState} [state]
+ * @param {number} [now]
+ */
+function after(events, state = INITIAL_STATE, now = 0) {
+  return events.reduce((current, event) => reduce(current, event, now), state);
+}
+
+/** @type {UiEvent} */
+const CONNECTED = { type: "status", status: "connected" };
+/** @type {UiEvent} */
+const WAITING = { type: "conversation-update", status: "waiting" };
+/** @type {UiEvent} */
+const JOINED = { type: "conversation-update", status: "connected", agentName: "Ada" };
+/** @type {UiEvent} */
+const ENDED = { type: "conversation-update", status: "ended" };
+/** @type {UiEvent} */
+const LOST = { type: "status", status: "reconnecting", error: { code: "connection-lost" }, retryIn: 4 };
+/** @type {UiEvent} */
+const TIME_PASSED = { type: "time-passed" };
+/** @type {(text: string, from?: string) => UiEvent} */
+const said = (text, from = "agent") => ({ type: "message", from, text });
+
+describe("composer", () => {
+  test("off before the first connection, on from then until the end, also while reconnecting", () => {
+    assert.equal(composerMode(INITIAL_STATE), "off");
+    assert.equal(composerMode(after([{ type: "status", status: "connecting" }])), "off");
+    assert.equal(composerMode(after([CONNECTED])), "on");
+    assert.equal(composerMode(after([CONNECTED, LOST])), "on");
+    assert.equal(composerMode(after([CONNECTED, ENDED])), "ended");
+  });
+
+  test("a new chat begins with it off again, and keeps what was said without its ids", () => {
+    const state = after([CONNECTED, { type: "message", from: "agent", text: "x", id: "m1" }, ENDED, { type: "restarted" }]);
+    assert.equal(composerMode(state), "off");
+    assert.deepEqual(state.transcript.rows[0], { kind: "message", from: "agent", text: "x" });
+    assert.equal(after([{ type: "message", from: "agent", text: "y", id: "m1" }], state).transcript.rows.length, 3);
+  });
+});
+
+describe("banner", () => {
+  test("a short outage shows none, a longer one offers to try now and counts down", () => {
+    const state = after([CONNECTED, LOST]);
+    assert.equal(bannerOf(state, 0), undefined);
+    assert.equal(nextDeadline(state, 0), CALM_MS);
+    assert.deepEqual(bannerOf(state, CALM_MS), {
+      level: "warning",
+      code: "connection-lost",
+      text: undefined,
+      waitS: 3,
+      action: "try-now",
+    });
+    assert.equal(nextDeadline(state, CALM_MS), 2000);
+    assert.equal(bannerOf(state, 1500)?.waitS, 3);
+    assert.equal(bannerOf(after([CONNECTED], state), 9000), undefined);
+  });
+
+  test("it stays through the attempts of one outage", () => {
+    const state = after([CONNECTED, LOST, { type: "status", status: "connecting" }]);
+    assert.equal(bannerOf(state, CALM_MS)?.code, "connection-lost");
+    assert.equal(bannerOf(state, CALM_MS)?.waitS, undefined);
+  });
+
+  test("offline is said as offline", () => {
+    const state = after([CONNECTED, LOST, { type: "network", isOnline: false }]);
+    assert.equal(bannerOf(state, CALM_MS)?.code, "offline");
+  });
+
+  test("a failure shows at once, and is gone when the guest tries again", () => {
+    const state = after([{ type: "status", status: "failed", error: { code: "upstream-auth-failed" } }]);
+    assert.equal(bannerOf(state, 0)?.action, "try-again");
+    assert.equal(bannerOf(after([{ type: "status", status: "authenticating" }], state), 9000), undefined);
+  });
+
+  test("a refusal waits to be dismissed, until its time is over, or until the guest writes again", () => {
+    const state = after([CONNECTED, { type: "error", code: "rate-limited", retryAfter: 5 }]);
+    assert.deepEqual(bannerOf(state, 0), { level: "warning", code: "rate-limited", text: undefined, waitS: 5, action: "dismiss" });
+    assert.equal(bannerOf(after([{ type: "dismissed" }], state), 0), undefined);
+    assert.equal(bannerOf(after([TIME_PASSED], state, 5000), 5000), undefined);
+    assert.equal(bannerOf(after([said("x", "guest")], state), 0), undefined);
+  });
+
+  test("a connection that was given up offers to try again, an ended chat does not", () => {
+    const gone = after([CONNECTED, { type: "status", status: "disconnected" }]);
+    assert.equal(bannerOf(gone, 0)?.action, "try-again");
+    assert.equal(bannerOf(after([ENDED], gone), 0), undefined);
+    assert.equal(bannerOf(INITIAL_STATE, 0), undefined);
+  });
+});
+
+describe("waiting without an agent", () => {
+  test("is said after thirty seconds, once, and goes when somebody joins", () => {
+    const state = after([CONNECTED, WAITING]);
+    assert.equal(nextDeadline(state, 0), UNATTENDED_AFTER_MS);
+    assert.equal(after([TIME_PASSED], state, UNATTENDED_AFTER_MS - 1).isUnattended, false);
+    const late = after([TIME_PASSED, TIME_PASSED], state, UNATTENDED_AFTER_MS);
+    assert.equal(late.isUnattended, true);
+    assert.equal(late.announcements.filter(({ what }) => what === "no-agent").length, 1);
+    assert.equal(after([JOINED], late).isUnattended, false);
+  });
+
+  test("the bot's word begins the wait anew, the guest's does not", () => {
+    const state = after([said("?", "guest")], after([said("Hi", "bot")], after([WAITING]), 20_000), 40_000);
+    assert.equal(nextDeadline(state, 40_000), 20_000 + UNATTENDED_AFTER_MS);
+  });
+
+  test("a provider that gives the reason is believed at once", () => {
+    const state = after([{ type: "conversation-update", status: "waiting", reason: "no-agents" }]);
+    assert.equal(state.isUnattended, true);
+  });
+});
+
+describe("typing", () => {
+  test("hides after its time, and after five seconds without one", () => {
+    const state = after([{ type: "typing", from: "agent" }, { type: "typing", from: "bot", duration: 1000 }]);
+    assert.equal(nextDeadline(state, 0), 1000);
+    assert.deepEqual(after([TIME_PASSED], state, 1000).transcript.typing, ["agent"]);
+    assert.deepEqual(after([TIME_PASSED], state, TYPING_MS).transcript.typing, []);
+  });
+
+  test("a second one prolongs the first", () => {
+    const state = after([{ type: "typing", from: "agent" }], after([{ type: "typing", from: "agent" }]), 3000);
+    assert.deepEqual(after([TIME_PASSED], state, TYPING_MS).transcript.typing, ["agent"]);
+  });
+});
+
+describe("unread", () => {
+  test("counts others' messages while the reader is further up, and none at the end", () => {
+    const up = after([said("1"), { type: "scrolled", isAtEnd: false }, said("2"), said("3", "bot"), { type: "receipt", clientId: "x", status: "read" }]);
+    assert.equal(up.unread, 2);
+    assert.equal(after([{ type: "scrolled", isAtEnd: true }], up).unread, 0);
+    assert.deepEqual([after([said("me", "guest")], up).unread, after([said("me", "guest")], up).isAtEnd], [0, true]);
+  });
+});
+
+describe("announcements", () => {
+  test("each once, in order; the guest's own words and the first status stages are not said", () => {
+    const events = [{ type: "status", status: "connecting" }, CONNECTED, WAITING, said("Hi", "bot"), said("me", "guest"), JOINED, JOINED, said("Hello"), ENDED, ENDED];
+    const { announcements } = after(/** @type {UiEvent[]} */ (events));
+    assert.deepEqual(announcements.map(({ what }) => what), ["connected", "said", "joined", "said", "ended"]);
+    assert.deepEqual(announcements.map(({ n }) => n), [1, 2, 3, 4, 5]);
+  });
+
+  test("an outage is said once however many attempts it takes, and so is its end", () => {
+    const { announcements } = after([CONNECTED, LOST, { type: "status", status: "connecting" }, LOST, CONNECTED]);
+    assert.deepEqual(announcements.map(({ what }) => what), ["connected", "reconnecting", "connected"]);
+  });
+
+  test("only the last few are kept, their numbers go on", () => {
+    const { announcements } = after(Array.from({ length: 50 }, (_, n) => said(String(n))));
+    assert.ok(announcements.length <= 20);
+    assert.equal(announcements.at(-1)?.n, 50);
+  });
+});
+
+test("choices can be taken until the guest has said something after them", () => {
+  const state = after([CONNECTED, said("Pick one", "bot")]);
+  assert.equal(answerableFrom(state), 0);
+  assert.equal(answerableFrom(after([said("this", "guest")], state)), 2);
+  assert.equal(answerableFrom(after([ENDED], state)), Infinity);
+});
+
+test("neighbours are one group within a minute, by the same sender", () => {
+  const row = { kind: /** @type {const} */ ("message"), from: "agent", text: "x", sentAt: 60_000 };
+  assert.ok(areOneGroup(row, { ...row, sentAt: 119_999 }));
+  assert.ok(!areOneGroup(row, { ...row, sentAt: 120_000 }));
+  assert.ok(!areOneGroup(row, { ...row, from: "bot" }));
+  assert.ok(!areOneGroup(row, { ...row, name: "Bo" }));
+});
+
+test("an event that changes nothing returns the same state", () => {
+  const state = after([CONNECTED]);
+  for (const event of /** @type {UiEvent[]} */ ([{ type: "scrolled", isAtEnd: true }, { type: "network", isOnline: true }, { type: "dismissed" }])) {
+    assert.equal(reduce(state, event, 0), state);
+  }
+});
