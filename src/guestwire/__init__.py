@@ -1,7 +1,7 @@
 """Your own chat UI for Genesys Cloud: web chat, gateway, client and an emulator.
 
-The public names are imported on first use (PEP 562), so that `import guestwire` stays fast: the network libraries behind
-`connect` cost more than everything else together.
+The public names are imported on first use (PEP 562), so that `import guestwire` stays fast: the network libraries
+behind `connect` cost more than everything else together.
 """
 
 from __future__ import annotations

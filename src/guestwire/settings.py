@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from cyclopts import App, CycloptsError, Parameter, Token
 from cyclopts.config import Env, Toml
@@ -47,6 +48,12 @@ def _secret(_type: object, tokens: Sequence[Token]) -> Secret:
     # A command line is seen by everybody on the machine and stays in the shell's history.
     if tokens[0].source == "cli":
         raise ValueError("a secret is not an option; set it in the environment or in the settings file.")
+    if len(tokens) > 1:
+        raise ValueError(f"{tokens[0].keyword}: a secret is one text, not a list.")
+    try:
+        tokens[0].value.encode()
+    except UnicodeEncodeError:  # bytes of the environment that are not UTF-8; the error would quote all of them
+        raise ValueError("a secret must be UTF-8 text.") from None
     return Secret(tokens[0].value)
 
 
@@ -91,7 +98,7 @@ class ProviderSettings:
         """Check what can be checked before any I/O.
 
         Raises:
-            ConfigError: An unknown region, or an address of the wrong kind.
+            ConfigError: An unknown region, an address of the wrong kind, or no time to connect or answer.
         """
         region_domain(self.region)
         for name, schemes in (
@@ -102,6 +109,9 @@ class ProviderSettings:
             url = getattr(self, name)
             if url is not None:
                 _check_url(name, url, schemes)
+        for name in ("connect_timeout_s", "answer_timeout_s"):
+            if not getattr(self, name) > 0:  # so that NaN is caught too
+                raise ConfigError(f"{name} must be greater than 0.")
 
     @property
     def is_unset(self) -> bool:
@@ -190,7 +200,7 @@ class GatewaySettings:
             if origin != "*":
                 _check_origin(origin)
         for name in ("sessions_per_minute", "sessions_burst", "sessions_per_minute_total"):
-            if getattr(self, name) <= 0:
+            if not getattr(self, name) > 0:  # so that NaN is caught too
                 raise ConfigError(f"{name} must be greater than 0; nobody could start a chat.")
 
 
@@ -241,7 +251,7 @@ class EmulatorSettings:
 
 @dataclass(slots=True)
 class Sources:
-    """Where each setting that is not a default came from: option name → "cli", "env NAME" or the file's path."""
+    """Where each setting that is not a default came from: option name → "option", "env NAME" or the file's path."""
 
     by_option: dict[str, str] = field(default_factory=dict)
 
@@ -249,7 +259,7 @@ class Sources:
         """Take note; runs as the last of a command's configurations."""
         for argument in arguments:
             for token in argument.tokens:
-                source = f"env {token.keyword}" if token.source == "env" else token.source
+                source = {"env": f"env {token.keyword}", "cli": "option"}.get(token.source, token.source)
                 self.by_option[argument.name.removeprefix("--").replace("-", "_")] = source
 
 
@@ -268,17 +278,32 @@ def settings_sources(kind: type, sources: Sources | None = None) -> list[_Config
     table, prefix = _HOMES[kind]
     named = os.environ.get(_FILE_VARIABLE)
     configs: list[_Config] = [
+        _check_file,
         Env(prefix, command=False),
         Toml(
             named or SETTINGS_FILE,
             root_keys=[table],
             use_commands_as_keys=False,
-            must_exist=named is not None,
             # A client reads the provider's part of the gateway's table and leaves the rest.
             allow_unknown=kind is ProviderSettings,
         ),
     ]
     return [*configs, sources] if sources is not None else configs
+
+
+def _check_file(_app: App, _commands: tuple[str, ...], _arguments: ArgumentCollection) -> None:
+    """Say which file is broken: the library's own error names only the line."""
+    named = os.environ.get(_FILE_VARIABLE)
+    path = Path(named or SETTINGS_FILE)
+    try:
+        tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if _FILE_VARIABLE in os.environ:
+            raise ConfigError(f"{_FILE_VARIABLE} names {path}, but there is no such file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {_plain(error)}.") from None
+    except OSError as error:
+        raise ConfigError(f"Could not read {path}: {error.strerror}.") from None
 
 
 _T = TypeVar("_T", ProviderSettings, GatewaySettings, EmulatorSettings)
@@ -307,8 +332,11 @@ def read_settings(kind: type[_T], *options: str) -> _T:
     try:
         app(list(options), exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        raise ConfigError(_plain(error)) from None
-    return taken[0]
+        problem = _plain(error)
+    else:
+        return taken[0]
+    # Raised out here because the other error holds every value, secrets too, and would be this one's context.
+    raise ConfigError(problem if problem.endswith("?") else f"{problem}.")
 
 
 def has_desktop() -> bool:
@@ -317,7 +345,7 @@ def has_desktop() -> bool:
 
 
 def _plain(error: Exception) -> str:
-    """Return an error's words in one line, without the secret that cyclopts may quote."""
+    """Return an error's words in one line, without a full stop."""
     return " ".join(str(error).split()).rstrip(".")
 
 
@@ -327,8 +355,8 @@ def _check_port(port: int) -> None:
 
 
 def _check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in schemes or not parts.hostname:
+    parts = _split_url(url)
+    if parts is None or parts.scheme not in schemes or not parts.hostname:
         raise ConfigError(f"{name} must be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}.")
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigError(f"{name} must have no user, query or fragment.")
@@ -336,9 +364,19 @@ def _check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
         raise ConfigError(f"{name} must begin with {schemes[0]}:// unless it is on this machine.")
 
 
+def _split_url(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read, because a bad port is found no earlier
+    except ValueError:
+        return None
+    return parts
+
+
 def _check_origin(origin: str) -> None:
-    parts = urlsplit(origin)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or f"{parts.scheme}://{parts.netloc}" != origin:
+    parts = _split_url(origin)
+    is_web = parts is not None and parts.scheme in {"http", "https"} and bool(parts.hostname)
+    if parts is None or not is_web or f"{parts.scheme}://{parts.netloc}" != origin:
         raise ConfigError(
             f"allowed_origins: {origin!r} is no origin; expected scheme and host like https://example.com."
         )

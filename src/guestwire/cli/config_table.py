@@ -1,0 +1,41 @@
+"""`guestwire serve --print-config`: every setting, its value and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from guestwire.settings import GatewaySettings, ProviderSettings, Secret, Sources
+
+__all__ = ["config_table"]
+
+
+def config_table(settings: GatewaySettings, sources: Sources) -> str:
+    """Return the table as text; secrets are masked."""
+    rows = [(name, _shown(value), sources.by_option.get(name, "default")) for name, value in _flat(settings)]
+    width = max(len(name) for name, _, _ in rows)
+    value_width = max(len(value) for _, value, _ in rows)
+    return "".join(f"{name:<{width}}  {value:<{value_width}}  {source}\n" for name, value, source in rows)
+
+
+def _flat(settings: GatewaySettings | ProviderSettings) -> Iterator[tuple[str, object]]:
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, ProviderSettings):
+            yield from _flat(value)
+        else:
+            yield field.name, value
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None | ():
+            return "–"
+        case Secret():
+            return "***"
+        case tuple():
+            return ", ".join(map(str, value))
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)

@@ -1,0 +1,72 @@
+"""`guestwire demo`: emulator and gateway in one process, and what to try."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import webbrowser
+from contextlib import AsyncExitStack
+
+from guestwire import __version__
+from guestwire.cli.running import run
+from guestwire.emulator import Emulator
+from guestwire.errors import ConfigError
+from guestwire.gateway import create_gateway
+from guestwire.net.logs import configure_logging
+from guestwire.net.server import Server
+from guestwire.net.signals import stop_signals
+from guestwire.settings import EmulatorSettings, GatewaySettings, ProviderSettings, has_desktop
+
+__all__ = ["run_demo"]
+
+
+def run_demo(*, port: int, emulator_port: int, opens_browser: bool) -> None:
+    """Run the demo until it is stopped.
+
+    Raises:
+        ConfigError: A port is taken.
+    """
+    run(_demo(port, emulator_port, opens_browser=opens_browser))
+
+
+async def _demo(port: int, emulator_port: int, *, opens_browser: bool) -> None:
+    configure_logging("text", "warning")
+    async with AsyncExitStack() as stack:
+        stop = await stack.enter_async_context(stop_signals())
+        settings = EmulatorSettings(port=emulator_port)
+        try:
+            emulator = await stack.enter_async_context(Emulator(settings))
+        except ConfigError as error:
+            if error.code == "port-in-use":
+                # The hint of the error names --port, which is the gateway's here.
+                raise ConfigError(f"{error.message} Try --emulator-port 0, which takes a free one.") from error
+            raise
+        gateway_settings = GatewaySettings(provider=emulator_provider(settings, emulator.url), port=port)
+        gateway = await stack.enter_async_context(
+            Server(create_gateway(gateway_settings), host=gateway_settings.host, port=port)
+        )
+        sys.stdout.write(_welcome(gateway.url, emulator.desk_url))
+        sys.stdout.flush()
+        if opens_browser and has_desktop():
+            await asyncio.to_thread(webbrowser.open, gateway.url)
+        await stop.wait()
+    sys.stdout.write("\nStopped.\n")
+
+
+def emulator_provider(settings: EmulatorSettings, url: str) -> ProviderSettings:
+    """Return the settings with which a gateway uses the emulator at `url`."""
+    return ProviderSettings(base_url=url, client_id=settings.client_id, client_secret=settings.client_secret)
+
+
+def _welcome(chat_url: str, desk_url: str) -> str:
+    return f"""\
+Guestwire {__version__}: a whole chat system, running on this machine. Ctrl-C stops it.
+
+  Chat, you are the guest:   {chat_url}/
+  Desk, you are the agent:   {desk_url}
+
+Things to try
+  1. Open the chat and write something: a bot greets, then a demo agent answers.
+  2. Open the desk, type your name, go on queue, and start a new chat: it is yours now.
+  3. At the desk, switch on a fault (say, "No agents") and see what the guest is told.
+"""
