@@ -100,7 +100,7 @@ function tell(core, step, now) {
     case "sent":
       return core.sent(step.clientId);
     case "frame":
-      return core.frameReceived(typeof step.frame === "string" ? step.frame : pythonJson(step.frame));
+      return core.frameReceived(JSON.stringify(step.frame), now);
     case "closed":
       return core.closed(step.code, now);
     case "still-valid":
@@ -120,18 +120,6 @@ function tell(core, step, now) {
     default:
       throw new Error(`No such step: ${step.do}`);
   }
-}
-
-/**
- * JSON as Python's `json.dumps` writes it, since an unknown frame is kept as it came.
- *
- * @param {any} value
- * @returns {string}
- */
-function pythonJson(value) {
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(pythonJson).join(", ")}]`;
-  return `{${Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${pythonJson(item)}`).join(", ")}}`;
 }
 
 /** @param {any} effect */

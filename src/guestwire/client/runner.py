@@ -224,7 +224,7 @@ class Runner:
                 writer = tasks.create_task(self._write(socket, line))
                 self.tell(lambda: self.core.opened(self._clock.now()))
                 async for text in socket:
-                    self.tell(partial(self.core.frame_received, text))
+                    self.tell(partial(self.core.frame_received, text, self._clock.now()))
                     await self.events.room()
                 writer.cancel()
         finally:

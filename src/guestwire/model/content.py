@@ -72,6 +72,9 @@ class ButtonResponse(_Value, frozen=True, kw_only=True):
     originating_message_id: str | None = None
 
 
+MAX_CONTENT_DEPTH = 32
+"""A carousel is 6 deep. What is nested so deep that writing it again could fail (RecursionError) is left out."""
+
 ContentValue: TypeAlias = QuickReply | Card | Carousel | ButtonResponse
 
 # contentType → the member that holds the value, and its type.
@@ -102,14 +105,16 @@ def parse_content(items: object) -> tuple[ContentItem, ...]:
     """Parse the `content` member of a message.
 
     Anything that is not a list is no content; an element that is not an object with a string `contentType` is left
-    out. Neither is worth losing the message's text for.
+    out, and so is one nested deeper than `MAX_CONTENT_DEPTH`. None is worth losing the message's text for.
     """
     if not isinstance(items, Sequence) or isinstance(items, str):
         return ()
     return tuple(
         ContentItem(kind=kind, value=_parse_value(kind, item), raw=item)
         for item in items
-        if isinstance(item, dict) and isinstance(kind := item.get("contentType"), str)
+        if isinstance(item, dict)
+        and isinstance(kind := item.get("contentType"), str)
+        and _fits(item, MAX_CONTENT_DEPTH)
     )
 
 
@@ -130,7 +135,17 @@ def button_response(value: ButtonResponse) -> ContentItem:
 
 def _item(kind: str, value: ContentValue) -> ContentItem:
     member, _ = _KINDS[kind]
-    return ContentItem(kind=kind, value=value, raw={"contentType": kind, member: msgspec.to_builtins(value)})
+    # Through JSON, so that `raw` holds lists where `value` holds tuples, like an item that came.
+    raw = {"contentType": kind, member: msgspec.json.decode(msgspec.json.encode(value))}
+    return ContentItem(kind=kind, value=value, raw=raw)
+
+
+def _fits(value: object, depth: int) -> bool:
+    """Return whether a decoded JSON value nests at most `depth` objects and lists."""
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return depth > 0 and all(_fits(entry, depth - 1) for entry in inner)
 
 
 def _parse_value(kind: str, item: dict[str, object]) -> ContentValue | None:

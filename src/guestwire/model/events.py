@@ -6,7 +6,7 @@ The JSON form of an event (`event_to_json`) is also what the browser core decode
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -28,6 +28,7 @@ __all__ = [
     "Typing",
     "UnknownEvent",
     "UnknownReason",
+    "epoch_ms",
     "event_to_json",
 ]
 
@@ -88,7 +89,7 @@ class Message(_Event, frozen=True, kw_only=True, tag="message"):
 
     Attributes:
         sender: "agent", "bot", "guest" or whatever the provider wrote.
-        text: What is shown where the content can't be drawn.
+        text: What is shown where the content can't be drawn; empty when there is content only.
         sent_at: Aware UTC time; None when the provider gave none that can be read.
         name: The sender's name, where known.
         content: Rich content.
@@ -100,7 +101,7 @@ class Message(_Event, frozen=True, kw_only=True, tag="message"):
     """
 
     sender: str = msgspec.field(name="from")
-    text: str = ""
+    text: str
     sent_at: datetime | None = None
     name: str | None = None
     content: tuple[ContentItem, ...] = ()
@@ -230,6 +231,9 @@ def event_to_json(event: Event) -> dict[str, object]:
     return dict(built)
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def epoch_ms(moment: datetime) -> int:
-    """Return whole milliseconds since 1970 UTC."""
-    return int(moment.astimezone(UTC).timestamp() * 1000)
+    """Return whole milliseconds since 1970 UTC; in integers, because a float's seconds lose one now and then."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

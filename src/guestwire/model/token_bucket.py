@@ -4,6 +4,9 @@ from __future__ import annotations
 
 __all__ = ["TokenBucket"]
 
+# Rounding: who comes back exactly when told must get one, or a clock that only jumps to deadlines stands still.
+_SLACK = 1e-3
+
 
 class TokenBucket:
     """Allow `burst` at once and `rate` a second in the long run.
@@ -27,7 +30,7 @@ class TokenBucket:
             0.0 when it was taken, else the seconds until one will be there (nothing was taken).
         """
         self._refill(now)
-        if self._level >= 1.0:
+        if self._level >= 1.0 - _SLACK:
             self._level -= 1.0
             return 0.0
         return (1.0 - self._level) / self._rate

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from guestwire.model.content import ContentItem
 from guestwire.model.events import ConversationStatus, ConversationUpdated, Event, Fate, Message, Receipt, Typing
@@ -159,6 +159,8 @@ class Transcript:
                 self.typing.clear()
             case None:
                 return
+            case _:
+                assert_never(event.status)
         self.status = event.status
 
     def _find(self, client_id: str | None, provider_id: str | None) -> MessageRow | None:

@@ -15,9 +15,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
-from guestwire.errors import ERRORS, ChatError, ConversationEnded, MessageRejected, Retry
+from guestwire.errors import ERRORS, ChatError, ConversationEnded, LocalProtocolError, MessageRejected, Retry
 from guestwire.model.content import ContentItem
 from guestwire.model.events import (
     ConnectionStatus,
@@ -44,6 +44,7 @@ from guestwire.protocols.guest_session.wire import (
     decode_outbound,
     encode,
     to_event,
+    well_formed,
 )
 
 __all__ = [
@@ -61,8 +62,11 @@ HEALTHY_AFTER_S = 30.0
 """A connection that lived this long was healthy: back-off and the one new session are granted afresh."""
 
 FRAMES_PER_S = 8.0
-BURST_FRAMES = 20.0
-"""A flush is paced below what a provider allows (10 a second for 3 s), because it drops what is over the limit."""
+BURST_FRAMES = 6.0
+"""A flush is paced below what a provider allows (30 frames in 3 s), because it drops what is over the limit."""
+
+CLOSED_AFTER_END_S = 5.0
+"""A provider that has not closed this long after `ended` is not going to; we close then."""
 
 TYPING_EVERY_S = 3.0
 """At most one `typing` frame in this time (guest-session §4.2 [D])."""
@@ -102,7 +106,7 @@ class SendFrame:
 
 @dataclass(frozen=True, slots=True)
 class CloseSocket:
-    """Close the socket, or give up opening it."""
+    """Close the socket, or give up what was asked for last; nothing of either is told to the core any more."""
 
     code: int = 1000
 
@@ -137,11 +141,13 @@ class GuestSessionClient:
         self._has_renewed = False
         self._has_ended = False
         self._wants_end = False
+        self._said_end = False
         self._opened_at: float | None = None
         self._typed_at: float | None = None
         self._hint_s = 0.0
         self._retry_at: float | None = None
         self._pump_at: float | None = None
+        self._close_at: float | None = None
 
     # --- what a shell reads ------------------------------------------------------------------------------------
 
@@ -184,19 +190,24 @@ class GuestSessionClient:
 
     def next_deadline(self) -> float | None:
         """Return when to call `timer_due`, in the shell's monotonic seconds; None for never."""
-        return self._retry_at if self._retry_at is not None else self._pump_at
+        deadlines = (self._retry_at, self._pump_at, self._close_at)
+        return next((deadline for deadline in deadlines if deadline is not None), None)
 
     # --- what the guest or the app wants -----------------------------------------------------------------------
 
     def start(self, now: float) -> None:
-        """Begin, or begin again after a failure or an end: with the session in hand while it is valid, else anew."""
+        """Begin, or begin again after a failure, a stop or an end: with the session in hand while it is valid.
+
+        Raises:
+            LocalProtocolError: It has begun already.
+        """
         if self._has_ended:
-            self._session = None
+            self._forget_session()
             if self._state is State.CONNECTED:
                 self.stop()
+        self._begin(now)
         self._has_ended = self._wants_end = self._has_renewed = False
         self._attempt = 0
-        self._begin(now)
 
     def retry_now(self, now: float) -> None:
         """Don't wait for the back-off: the guest asked, or the network came back. Does nothing when not waiting."""
@@ -227,6 +238,7 @@ class GuestSessionClient:
         """
         if self._has_ended:
             raise ConversationEnded
+        text = well_formed(text)
         if not text.strip() and not content:
             raise MessageRejected(client_id, code="message-blank")
         if len(text.encode()) > MAX_TEXT_BYTES:
@@ -239,12 +251,17 @@ class GuestSessionClient:
     def type(self, now: float) -> None:
         """Tell that the guest is typing, when the provider understands it and at most every 3 s."""
         is_due = self._typed_at is None or now - self._typed_at >= TYPING_EVERY_S
-        if self._state is State.CONNECTED and is_due and self._understands("typing"):
+        if self._state is State.CONNECTED and not self._has_ended and is_due and self._understands("typing"):
             self._typed_at = now
             self._effects.append(SendFrame(encode(GuestTypingFrame())))
 
     def end(self, now: float) -> None:
-        """End the conversation, after what waits; where the provider has no `end`, or nothing has begun, just stop."""
+        """End the conversation, after what waits; where the provider has no `end`, or nothing has begun, just stop.
+
+        `end` is said again after a drop until the provider has taken it. Does nothing after an end.
+        """
+        if self._has_ended:
+            return
         has_begun = self._state in {State.CONNECTED, State.CONNECTING, State.CHECKING, State.WAITING}
         if not has_begun or not self._understands("end"):
             self.stop()
@@ -266,25 +283,29 @@ class GuestSessionClient:
 
     def session_created(self, session: GuestSession, now: float) -> None:
         """Take the new session."""
+        self._move(Input.SESSION_CREATED)
         self._session = session
         self._expires_at = None if session.expires_in_s is None else now + session.expires_in_s
-        self._move(Input.SESSION_CREATED)
         self._effects.append(OpenSocket(session))
 
     def opened(self, now: float) -> None:
         """Take note that the socket is open: what waits is flushed, in order."""
-        self._opened_at = now
         self._move(Input.OPENED)
+        self._opened_at = now
+        self._hint_s = 0.0
+        self._last_sent = None
+        self._said_end = False
         self._written.clear()
         self._pump(now)
 
     def sent(self, client_id: str) -> None:
         """Take note that a message was written to the socket."""
+        self._written.discard(client_id)
         if self._outbox.pop(client_id, None) is not None:
             self._last_sent = client_id
             self._events.append(Receipt(client_id=client_id, status=Fate.SENT))
 
-    def frame_received(self, text: str) -> None:
+    def frame_received(self, text: str, now: float) -> None:
         """Take one text frame from the provider; anything unknown becomes an `UnknownEvent` and ends nothing."""
         frame = decode_outbound(text)
         # A hint holds only for the close that follows it at once.
@@ -294,8 +315,8 @@ class GuestSessionClient:
             return
         self._events.append(event)
         if isinstance(event, ConversationUpdated) and event.status is ConversationStatus.ENDED:
-            self._has_ended = True
-            self._fail_outbox()
+            self._note_end()
+            self._close_at = now + CLOSED_AFTER_END_S
 
     def closed(self, code: int, now: float) -> None:
         """Take note that the socket closed; the table of close codes says what follows.
@@ -303,41 +324,50 @@ class GuestSessionClient:
         A close before `opened` explains nothing to a browser, which can't see the 403 of a refused upgrade: the core
         then asks with `CheckSession` (rule 5). A close after we stopped changes nothing.
         """
-        if self._state is State.CONNECTING and self._session is not None:
+        if self._state is State.CONNECTING:
+            assert self._session is not None, "there is nothing to connect without"  # noqa: S101 - the table's doing
             self._move(Input.UNEXPLAINED)
             self._effects.append(CheckSession(self._session))
         if self._state is not State.CONNECTED:
             return
-        rule = close_rule(code, has_ended=self._has_ended)
+        # A provider that answers `end` with nothing but a normal close has taken it.
+        rule = close_rule(code, has_ended=self._has_ended or (self._said_end and code == 1000))
+        self._wants_end = self._wants_end or self._said_end
         self._settle_health(now)
-        if rule.code == "frame-too-big" and self._last_sent is not None:
-            self._events.append(Receipt(client_id=self._last_sent, status=Fate.FAILED, code=rule.code))
+        if rule.code == "frame-too-big":
+            self._drop_too_big()
         error = _status_error(rule.code)
         match rule.action:
             case CloseAction.STOP_ENDED:
                 if not self._has_ended:
-                    self._has_ended = True
                     self._events.append(ConversationUpdated(status=ConversationStatus.ENDED))
-                    self._fail_outbox()
-                self._session = None
+                    self._note_end()
+                self._forget_session()
                 self._move(Input.ENDED)
             case CloseAction.STOP:
                 self._move(Input.FAILED, error)
             case CloseAction.NEW_SESSION:
                 self._renew(error)
             case CloseAction.RECONNECT:
-                self._wait(now, error)
+                self._wait(now, error, hint_s=self._hint_s)
+            case _:
+                assert_never(rule.action)
 
     def still_valid(self, now: float) -> None:
         """Take the answer that the session is good: it was the network."""
         self._wait(now, _status_error("connection-lost"), Input.STILL_VALID)
 
     def attempt_failed(self, error: ChatError, now: float) -> None:
-        """Take note that what the last effect asked for failed; the error's `retry` decides."""
+        """Take note that what the last effect asked for failed; the error's `retry` decides.
+
+        Raises:
+            LocalProtocolError: The socket is open; its end is told by `closed`.
+        """
+        if self._state is State.CONNECTED:
+            raise LocalProtocolError("Expected closed() for an open socket, got attempt_failed().")
         reported = _status_error(error.code, error)
         if error.retry is Retry.LATER:
-            self._hint_s = error.retry_after_s or 0.0
-            self._wait(now, reported)
+            self._wait(now, reported, hint_s=error.retry_after_s or 0.0)
         elif error.retry is Retry.NEW_SESSION and self._state in {State.CONNECTING, State.CHECKING}:
             self._renew(reported)
         else:
@@ -350,8 +380,12 @@ class GuestSessionClient:
             return
         if self._retry_at is not None:
             self._begin(now)
-        else:
+        elif self._pump_at is not None:
             self._pump(now)
+        else:
+            self._forget_session()
+            self._move(Input.ENDED)
+            self._effects.append(CloseSocket())
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -371,21 +405,30 @@ class GuestSessionClient:
             self._effects.append(SendFrame(encode(frame), client_id))
         if self._wants_end:
             self._wants_end = False
+            self._said_end = True
             self._effects.append(SendFrame(encode(EndFrame())))
 
     def _begin(self, now: float) -> None:
-        if self._expires_at is not None and now >= self._expires_at:
-            self._session = self._expires_at = None
-        if self._session is None:
-            self._move(Input.START)
-            self._effects.append(Authenticate())
-        else:
+        is_valid = self._expires_at is None or now < self._expires_at
+        if self._session is not None and is_valid:
             self._move(Input.RESUME)
             self._effects.append(OpenSocket(self._session))
+        else:
+            self._move(Input.START)
+            self._forget_session()
+            self._effects.append(Authenticate())
 
     def _renew(self, error: StatusError) -> None:
-        """Make a new session, once; the second refusal in a row is final (rule 5)."""
-        self._session = self._expires_at = None
+        """Make a new session, once; the second refusal in a row is final (rule 5).
+
+        A guest who wanted to end has nothing to end any more: a new session would only be closed again.
+        """
+        self._forget_session()
+        if self._wants_end:
+            self._events.append(ConversationUpdated(status=ConversationStatus.ENDED))
+            self._note_end()
+            self._move(Input.STOP)
+            return
         if self._has_renewed:
             self._move(Input.FAILED, error)
             return
@@ -393,12 +436,21 @@ class GuestSessionClient:
         self._move(Input.REFUSED, error)
         self._effects.append(Authenticate())
 
-    def _wait(self, now: float, error: StatusError, what: Input = Input.LOST) -> None:
-        delay_s = max(self._delay_s(self._attempt), self._hint_s)
-        self._attempt += 1
-        self._hint_s = 0.0
+    def _wait(self, now: float, error: StatusError, what: Input = Input.LOST, *, hint_s: float = 0.0) -> None:
+        delay_s = max(self._delay_s(self._attempt), hint_s)
         self._move(what, error, delay_s)
+        self._attempt += 1
         self._retry_at = now + delay_s
+
+    def _forget_session(self) -> None:
+        self._session = self._expires_at = None
+
+    def _drop_too_big(self) -> None:
+        """Drop what this connection wrote last: when nothing was written whole, that is what waits first."""
+        client_id = self._last_sent or next(iter(self._outbox), None)
+        if client_id is not None:
+            self._outbox.pop(client_id, None)
+            self._events.append(Receipt(client_id=client_id, status=Fate.FAILED, code="frame-too-big"))
 
     def _settle_health(self, now: float) -> None:
         if self._opened_at is not None and now - self._opened_at >= HEALTHY_AFTER_S:
@@ -406,7 +458,10 @@ class GuestSessionClient:
             self._has_renewed = False
         self._opened_at = None
 
-    def _fail_outbox(self) -> None:
+    def _note_end(self) -> None:
+        self._has_ended = True
+        self._wants_end = self._said_end = False
+        self._pump_at = None
         for client_id in self._outbox:
             self._events.append(Receipt(client_id=client_id, status=Fate.FAILED, code="conversation-ended"))
         self._outbox.clear()
@@ -417,7 +472,7 @@ class GuestSessionClient:
     def _move(self, what: Input, error: StatusError | None = None, retry_in: float | None = None) -> None:
         before = STATUS_OF[self._state]
         self._state = next_state(self._state, what)
-        self._retry_at = self._pump_at = None
+        self._retry_at = self._pump_at = self._close_at = None
         status = STATUS_OF[self._state]
         if status is not before or error is not None:
             self._events.append(StatusChanged(status=status, error=error, retry_in=retry_in))

@@ -90,6 +90,7 @@ def parse_session_answer(answer: HttpAnswer) -> GuestSession:
 
     Raises:
         SessionRefused: 401; code `scope-missing` when the provider says so.
+        BadSessionRequest: 400.
         RateLimited: 429.
         ConnectFailed: 5xx; the provider is in trouble, later may help.
         RemoteProtocolError: Anything else.
@@ -97,13 +98,17 @@ def parse_session_answer(answer: HttpAnswer) -> GuestSession:
     _raise_for_trouble(answer, "Session creation")
     if answer.status == 401:
         raise SessionRefused(code="scope-missing" if _platform_code(answer) == "missing.scope" else None)
+    if answer.status == 400:
+        raise BadSessionRequest("The provider refused the guest's details (400).")
     if not answer.is_success:
         raise RemoteProtocolError(f"Expected 2xx from session creation, got {answer.status}.")
     try:
         body = msgspec.json.decode(answer.body, type=SessionAnswer)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        body = None
+    if body is None or not body.session_id or not body.token:
         # The body may hold the token, so it is not quoted.
-        raise RemoteProtocolError("Expected sessionId and token from session creation, got another body.") from None
+        raise RemoteProtocolError("Expected sessionId and token from session creation, got another body.")
     return GuestSession(
         session_id=SessionId(body.session_id),
         token=Secret(body.token),
@@ -152,7 +157,7 @@ def parse_session_request(body: bytes) -> GuestDetails:
         request = msgspec.json.decode(body, type=SessionRequest)
     except msgspec.ValidationError as error:
         raise BadSessionRequest(f"The body does not fit: {error}.") from None
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise BadSessionRequest("The body is not JSON.") from None
     for name, value in (
         ("externalContactId", request.external_contact_id),
@@ -178,5 +183,5 @@ def _raise_for_trouble(answer: HttpAnswer, what: str) -> None:
 def _platform_code(answer: HttpAnswer) -> str | None:
     try:
         return msgspec.json.decode(answer.body, type=PlatformError).code
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None

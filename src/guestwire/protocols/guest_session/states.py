@@ -91,7 +91,7 @@ STATES: dict[State, dict[Input, State]] = {
         _I.STOP: _S.CLOSED,
     },
     _S.FAILED: {_I.START: _S.AUTHENTICATING, _I.RESUME: _S.CONNECTING, _I.STOP: _S.CLOSED},
-    _S.CLOSED: {_I.START: _S.AUTHENTICATING, _I.STOP: _S.CLOSED},
+    _S.CLOSED: {_I.START: _S.AUTHENTICATING, _I.RESUME: _S.CONNECTING, _I.STOP: _S.CLOSED},
 }
 
 # What a person is told of each state (§4.3 rule 3).

@@ -8,7 +8,9 @@ Source: guest-session §4 [T] and §6 [D].
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+import json
+import re
+from typing import Literal, TypeAlias, assert_never
 
 import msgspec
 
@@ -56,6 +58,7 @@ __all__ = [
     "decode_outbound",
     "encode",
     "to_event",
+    "well_formed",
 ]
 
 MAX_TEXT_BYTES = 4096
@@ -84,7 +87,7 @@ class MessageFrame(_Frame, frozen=True, kw_only=True, tag="message"):
     seq: int | None = None
     client_id: str | None = None
     order_key: str | None = None
-    late: bool = False
+    late: bool | None = None
 
 
 class ConversationUpdateFrame(_Frame, frozen=True, kw_only=True, tag="conversation-update"):
@@ -119,6 +122,8 @@ class BotMessageFrame(_Frame, frozen=True, kw_only=True, tag="bot-message"):
     content: object = None
     id: str | None = None
     seq: int | None = None
+    order_key: str | None = None
+    late: bool | None = None
 
 
 # --- provider to guest: ours (§4.2, §6) --------------------------------------------------------------------------
@@ -128,7 +133,7 @@ class ErrorFrame(_Frame, frozen=True, kw_only=True, tag="error"):
     """Something was refused; the connection stays."""
 
     code: str
-    text: str = ""
+    text: str | None = None
     retry_after: float | None = None
     client_id: str | None = None
 
@@ -145,7 +150,7 @@ class WelcomeFrame(_Frame, frozen=True, kw_only=True, tag="welcome"):
     mode: Literal["resume", "reset"]
     epoch: str
     seq: int
-    limits: Limits = Limits()
+    limits: Limits | None = None
     token: str | None = None
 
 
@@ -177,7 +182,7 @@ class PongFrame(_Frame, frozen=True, kw_only=True, tag="pong"):
 class MoveFrame(_Frame, frozen=True, kw_only=True, tag="move"):
     """Please reconnect in `retry_after` seconds; 4409 follows."""
 
-    retry_after: float = 0.0
+    retry_after: float | None = None
 
 
 # --- guest to provider (§4.2, §6) --------------------------------------------------------------------------------
@@ -256,6 +261,8 @@ InboundFrame: TypeAlias = (
     GuestMessageFrame | GuestTypingFrame | EndFrame | HelloFrame | PingFrame | AckFrame | ReadFrame | StartNewFrame
 )
 
+_SURROGATE = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
+
 _encoder = msgspec.json.Encoder()
 _outbound: msgspec.json.Decoder[OutboundFrame] = msgspec.json.Decoder(OutboundFrame)
 _inbound: msgspec.json.Decoder[InboundFrame] = msgspec.json.Decoder(InboundFrame)
@@ -273,7 +280,7 @@ def encode(frame: OutboundFrame | InboundFrame) -> str:
 def decode_outbound(text: str) -> OutboundFrame | UnknownEvent:
     """Decode a frame that the provider sent."""
     try:
-        frame = _outbound.decode(text)
+        frame = _outbound.decode(_repaired(text))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return UnknownEvent(reason=_why(text, _OUTBOUND_TYPES), raw=text)
     if isinstance(frame, MessageFrame | BotMessageFrame) and not frame.text and not parse_content(frame.content):
@@ -284,7 +291,7 @@ def decode_outbound(text: str) -> OutboundFrame | UnknownEvent:
 def decode_inbound(text: str) -> InboundFrame | BadFrame:
     """Decode a frame that the guest sent."""
     try:
-        return _inbound.decode(text)
+        return _inbound.decode(_repaired(text))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return BadFrame(reason=_why(text, _INBOUND_TYPES), raw=text)
 
@@ -302,7 +309,7 @@ def to_event(frame: OutboundFrame | UnknownEvent) -> Event | None:
             return Typing(sender=frame.sender or "agent", duration=frame.duration)
         case ErrorFrame():
             return ProviderError(
-                code=frame.code, text=frame.text, retry_after=frame.retry_after, client_id=frame.client_id
+                code=frame.code, text=frame.text or "", retry_after=frame.retry_after, client_id=frame.client_id
             )
         case ReceiptFrame():
             return Receipt(
@@ -317,12 +324,13 @@ def to_event(frame: OutboundFrame | UnknownEvent) -> Event | None:
             )
         case WelcomeFrame() | SyncedFrame() | PongFrame() | MoveFrame():
             return None
+        case _:
+            assert_never(frame)
 
 
 def _message(frame: MessageFrame | BotMessageFrame) -> Message:
-    is_bot = isinstance(frame, BotMessageFrame)
     return Message(
-        sender=frame.sender or ("bot" if is_bot else "agent"),
+        sender=frame.sender or ("bot" if isinstance(frame, BotMessageFrame) else "agent"),
         text=frame.text or "",
         sent_at=parse_time(frame.timestamp),
         name=frame.name,
@@ -330,8 +338,8 @@ def _message(frame: MessageFrame | BotMessageFrame) -> Message:
         id=frame.id,
         seq=frame.seq,
         client_id=None if isinstance(frame, BotMessageFrame) else frame.client_id,
-        order_key=None if isinstance(frame, BotMessageFrame) else frame.order_key,
-        late=False if isinstance(frame, BotMessageFrame) else frame.late,
+        order_key=frame.order_key,
+        late=frame.late or False,
     )
 
 
@@ -349,6 +357,25 @@ def _conversation_update(frame: ConversationUpdateFrame) -> ConversationUpdated:
         id=frame.id,
         seq=frame.seq,
     )
+
+
+def well_formed(text: str) -> str:
+    """Return the text with half emoji (lone surrogates), which UTF-8 can't write, as U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _repaired(text: str) -> str:
+    r"""Return a frame with its lone surrogates replaced: some providers cut texts in the middle of an emoji.
+
+    JSON may write them (`"\ud83d"`), browsers take them, and msgspec refuses the whole frame. Only frames with such an
+    escape, which are few, pay for the second decoder.
+    """
+    if not _SURROGATE.search(text):
+        return text
+    try:
+        return well_formed(json.dumps(json.loads(text), ensure_ascii=False))
+    except (ValueError, RecursionError):
+        return text
 
 
 def _why(text: str, known: frozenset[str]) -> UnknownReason:

@@ -81,10 +81,10 @@ def parse_token_answer(answer: HttpAnswer) -> AccessToken:
 def _parse_token(answer: HttpAnswer) -> AccessToken:
     try:
         body = msgspec.json.decode(answer.body, type=TokenAnswer)
-    except (msgspec.DecodeError, UnicodeError):
-        raise RemoteProtocolError(
-            "Expected JSON with access_token from the token endpoint, got another body."
-        ) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        body = None
+    if body is None or not body.access_token:
+        raise RemoteProtocolError("Expected JSON with access_token from the token endpoint, got another body.")
     return AccessToken(
         value=Secret(body.access_token),
         expires_in_s=DEFAULT_LIFETIME_S if body.expires_in is None else body.expires_in,
@@ -95,5 +95,5 @@ def _parse_token(answer: HttpAnswer) -> AccessToken:
 def _parse_error(answer: HttpAnswer) -> str | None:
     try:
         return msgspec.json.decode(answer.body, type=OAuthErrorBody).error
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None

@@ -26,7 +26,8 @@ class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """A successful answer; `expires_in` is in seconds. The tutorial reads `access_token` only."""
 
     access_token: str
-    token_type: str = msgspec.field(default="bearer")
+    # A factory, so that it is written although it is the default: RFC 6749 §5.1 requires it.
+    token_type: str = msgspec.field(default_factory=lambda: "bearer")
     expires_in: float | None = None
     scope: str | None = None
 

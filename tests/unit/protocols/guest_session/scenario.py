@@ -49,7 +49,7 @@ def _do(client: GuestSessionClient, step: dict[str, Any], now: float) -> None:
         case "opened":
             client.opened(now)
         case "frame":
-            client.frame_received(json.dumps(step["frame"]))
+            client.frame_received(json.dumps(step["frame"], separators=(",", ":")), now)
         case "closed":
             client.closed(step["code"], now)
         case "still-valid":

@@ -27,9 +27,12 @@ import { CLOSE_CODES, ERRORS, STATES, STATUS_OF } from "./tables.js";
 /** A connection that lived this long was healthy: back-off and the one new session are granted afresh. */
 const HEALTHY_AFTER_S = 30;
 
-/** A flush is paced below what a provider takes (ten frames a second for three), because it drops what is over that. */
+/** A flush is paced below what a provider takes (thirty frames in 3 s), because it drops what is over that. */
 const FRAMES_PER_S = 8;
-const BURST_FRAMES = 20;
+const BURST_FRAMES = 6;
+
+/** A provider that has not closed this long after `ended` is not going to; we close then. */
+const CLOSED_AFTER_END_S = 5;
 
 /** At most one `typing` frame in this time (guest-session §4.2 [D]). */
 const TYPING_EVERY_S = 3;
@@ -69,6 +72,8 @@ export class GuestSessionClient {
   /** @type {number | undefined} */
   #pumpAt;
   /** @type {number | undefined} */
+  #closeAt;
+  /** @type {number | undefined} */
   #openedAt;
   #typedAt = -Infinity;
   #attempt = 0;
@@ -76,6 +81,7 @@ export class GuestSessionClient {
   #hasRenewed = false;
   #hasEnded = false;
   #wantsEnd = false;
+  #saidEnd = false;
   /** @type {(attempt: number) => number} */
   #delayS;
 
@@ -127,7 +133,7 @@ export class GuestSessionClient {
 
   /** @returns {number | undefined} When to call `timerDue`; undefined for never. */
   nextDeadline() {
-    return this.#retryAt ?? this.#pumpAt;
+    return this.#retryAt ?? this.#pumpAt ?? this.#closeAt;
   }
 
   // --- what the guest or the page wants
@@ -170,6 +176,7 @@ export class GuestSessionClient {
    */
   sendText(text, now, { clientId, sentAt, content = [] }) {
     if (this.#hasEnded) throw new RejectedError("conversation-ended");
+    text = text.toWellFormed();
     if (!text.trim() && !content.length) throw new RejectedError("message-blank");
     if (utf8Length(text) > MAX_TEXT_BYTES) throw new RejectedError("message-too-long");
     const withContent = content.length ? { content } : {};
@@ -192,17 +199,20 @@ export class GuestSessionClient {
    * @param {number} now
    */
   type(now) {
-    if (this.#state !== "connected" || now - this.#typedAt < TYPING_EVERY_S || !this.#understands("typing")) return;
+    if (this.#state !== "connected" || this.#hasEnded || !this.#understands("typing")) return;
+    if (now - this.#typedAt < TYPING_EVERY_S) return;
     this.#typedAt = now;
     this.#effects.push({ type: "send-frame", text: '{"type":"typing"}' });
   }
 
   /**
-   * End the conversation, after what waits; where the provider has no `end`, or nothing has begun, just stop.
+   * End the conversation, after what waits; where the provider has no `end`, or nothing has begun, just stop. It is
+   * said again after a drop until the provider has taken it. Does nothing after an end.
    *
    * @param {number} now
    */
   end(now) {
+    if (this.#hasEnded) return;
     const hasBegun = ["connected", "connecting", "checking", "waiting"].includes(this.#state);
     if (!hasBegun || !this.#understands("end")) {
       this.stop();
@@ -246,6 +256,7 @@ export class GuestSessionClient {
     this.#openedAt = now;
     this.#hintS = 0;
     this.#lastSent = undefined;
+    this.#saidEnd = false;
     this.#written.clear();
     this.#pump(now);
   }
@@ -266,14 +277,17 @@ export class GuestSessionClient {
    * One text frame came; anything unknown becomes an `unknown` event and ends nothing.
    *
    * @param {string} text
+   * @param {number} now
    */
-  frameReceived(text) {
+  frameReceived(text, now) {
     const { frame, event } = decodeFrame(text);
     // A hint holds only for the close that follows it at once.
     this.#hintS = frame?.type === "move" || frame?.type === "error" ? (frame.retryAfter ?? 0) : 0;
     if (!event) return;
     this.#events.push(event);
-    if (event.type === "conversation-update" && event.status === "ended") this.#noteEnd();
+    if (event.type !== "conversation-update" || event.status !== "ended") return;
+    this.#noteEnd();
+    this.#closeAt = now + CLOSED_AFTER_END_S;
   }
 
   /**
@@ -291,7 +305,10 @@ export class GuestSessionClient {
       this.#effects.push({ type: "check-session", session: this.#session });
     }
     if (this.#state !== "connected") return;
-    const rule = CLOSE_CODES[this.#hasEnded ? 4499 : code] ?? CLOSE_CODES[1006];
+    // A provider that answers `end` with nothing but a normal close has taken it.
+    const isEnd = this.#hasEnded || (this.#saidEnd && code === 1000);
+    const rule = CLOSE_CODES[isEnd ? 4499 : code] ?? CLOSE_CODES[1006];
+    this.#wantsEnd ||= this.#saidEnd;
     if (this.#openedAt !== undefined && now - this.#openedAt >= HEALTHY_AFTER_S) {
       this.#attempt = 0;
       this.#hasRenewed = false;
@@ -333,8 +350,10 @@ export class GuestSessionClient {
    *
    * @param {StatusError} error
    * @param {number} now
+   * @throws {RejectedError} local-protocol: the socket is open; its end is told by `closed`.
    */
   attemptFailed(error, now) {
+    if (this.#state === "connected") throw new RejectedError("local-protocol", "Got attemptFailed for an open socket.");
     const retry = ERRORS[error.code];
     if (retry === "later") {
       this.#wait(now, error, { hintS: error.retryAfter });
@@ -353,8 +372,15 @@ export class GuestSessionClient {
   timerDue(now) {
     const deadline = this.nextDeadline();
     if (deadline === undefined || now < deadline) return;
-    if (this.#retryAt !== undefined) this.#begin(now);
-    else this.#pump(now);
+    if (this.#retryAt !== undefined) {
+      this.#begin(now);
+    } else if (this.#pumpAt !== undefined) {
+      this.#pump(now);
+    } else {
+      this.#forgetSession();
+      this.#move("ended");
+      this.#effects.push({ type: "close-socket", code: 1000 });
+    }
   }
 
   // --- inside
@@ -379,6 +405,7 @@ export class GuestSessionClient {
     }
     if (!this.#wantsEnd) return;
     this.#wantsEnd = false;
+    this.#saidEnd = true;
     this.#effects.push({ type: "send-frame", text: '{"type":"end"}' });
   }
 
@@ -396,12 +423,19 @@ export class GuestSessionClient {
   }
 
   /**
-   * Make a new session, once; the second refusal in a row is final (rule 5).
+   * Make a new session, once; the second refusal in a row is final (rule 5). A guest who wanted to end has nothing to
+   * end any more: a new session would only be closed again.
    *
    * @param {StatusError} error
    */
   #renew(error) {
     this.#forgetSession();
+    if (this.#wantsEnd) {
+      this.#events.push({ type: "conversation-update", status: "ended" });
+      this.#noteEnd();
+      this.#move("stop");
+      return;
+    }
     if (this.#hasRenewed) {
       this.#move("failed", error);
       return;
@@ -437,7 +471,8 @@ export class GuestSessionClient {
 
   #noteEnd() {
     this.#hasEnded = true;
-    this.#wantsEnd = false;
+    this.#wantsEnd = this.#saidEnd = false;
+    this.#pumpAt = undefined;
     for (const clientId of this.#outbox.keys()) {
       this.#events.push({ type: "receipt", clientId, status: "failed", code: "conversation-ended" });
     }
@@ -459,7 +494,7 @@ export class GuestSessionClient {
     if (!next) throw new RejectedError("local-protocol", `Got ${input} while ${this.#state}.`);
     const before = this.status;
     this.#state = next;
-    this.#retryAt = this.#pumpAt = undefined;
+    this.#retryAt = this.#pumpAt = this.#closeAt = undefined;
     if (this.status === before && !error) return;
     this.#events.push({
       type: "status",

@@ -123,7 +123,8 @@ function pick(value, shape) {
   const picked = {};
   for (const [member, [isRight, mayMiss]] of Object.entries(shape)) {
     const given = Object.hasOwn(value, member) ? (value[member] ?? undefined) : undefined;
-    if (given !== undefined && isRight(given)) picked[member] = given;
+    // Some providers cut a text in the middle of an emoji; half of one becomes U+FFFD.
+    if (given !== undefined && isRight(given)) picked[member] = typeof given === "string" ? given.toWellFormed() : given;
     else if (given !== undefined || !mayMiss) return undefined;
   }
   return picked;
@@ -196,6 +197,10 @@ function parseContent(items) {
   return Array.isArray(items) ? items.filter(isContentItem) : [];
 }
 
+/** Years 1 to 9999 in UTC: what Python's calendar has. */
+const FIRST_TIME = -62_135_596_800_000;
+const LAST_TIME = 253_402_300_799_999;
+
 const ISO = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d\d):(\d\d))?$/u;
 
 /**
@@ -217,7 +222,8 @@ export function parseTime(text) {
   if (!isDate || hour > 23 || minute > 59 || second > 59 || offsetHour > 23 || offsetMinute > 59) return undefined;
   const ms = Number((parts[7] ?? "").slice(0, 3).padEnd(3, "0"));
   const offset = (offsetHour * 60 + offsetMinute) * (parts[8] === "-" ? -1 : 1);
-  return date.setUTCHours(hour, minute - offset, second, ms);
+  const time = date.setUTCHours(hour, minute - offset, second, ms);
+  return time >= FIRST_TIME && time <= LAST_TIME ? time : undefined;
 }
 
 /**

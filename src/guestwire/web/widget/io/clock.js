@@ -8,11 +8,14 @@
  * @property {(timer: number | undefined) => void} clearTimer
  */
 
+/** Beyond 31 bits a browser's timer fires at once; who is woken early asks again. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** @type {Clock} */
 export const CLOCK = {
   now: () => performance.now() / 1000,
   today: () => Date.now(),
-  setTimer: (callback, delayMs) => window.setTimeout(callback, delayMs),
+  setTimer: (callback, delayMs) => window.setTimeout(callback, Math.min(delayMs, LONGEST_TIMER_MS)),
   clearTimer: (timer) => window.clearTimeout(timer),
 };
 

@@ -128,8 +128,7 @@ export class ChatSession {
         this.#open(effect.session);
         break;
       case "send-frame":
-        this.#socket?.send(effect.text);
-        if (effect.clientId) this.#core.sent(effect.clientId);
+        if (this.#socket?.send(effect.text) && effect.clientId) this.#core.sent(effect.clientId);
         break;
       case "close-socket":
         this.#attempt.abort();
@@ -144,7 +143,7 @@ export class ChatSession {
     try {
       this.#socket = openSocket(session, {
         opened: () => this.#tell((core, now) => core.opened(now)),
-        frameReceived: (text) => this.#tell((core) => core.frameReceived(text)),
+        frameReceived: (text) => this.#tell((core, now) => core.frameReceived(text, now)),
         closed: (code) => this.#tell((core, now) => core.closed(code, now)),
       });
     } catch {

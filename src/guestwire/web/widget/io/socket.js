@@ -9,7 +9,11 @@
  * @property {(code: number) => void} closed Exactly once, unless `close` was called.
  */
 
-/** @typedef {{ send: (text: string) => void, close: (code: number) => void }} Socket */
+/**
+ * @typedef {object} Socket
+ * @property {(text: string) => boolean} send Whether the socket took it.
+ * @property {(code: number) => void} close
+ */
 
 /** A socket that has not opened by then is given up. */
 const LIMIT_MS = 15_000;
@@ -65,7 +69,12 @@ export function openSocket(session, events) {
   socket.addEventListener("close", ({ code }) => finish(code), { signal });
 
   return {
-    send: (text) => socket.send(text),
+    send: (text) => {
+      // A closing socket takes a frame without a word and drops it.
+      const isOpen = socket.readyState === WebSocket.OPEN;
+      if (isOpen) socket.send(text);
+      return isOpen;
+    },
     close: (code) => {
       if (socket.readyState === WebSocket.OPEN) socket.close(code);
       finish();
