@@ -1,0 +1,114 @@
+/**
+ * The values of the desk API and of the page's own state. Types only.
+ *
+ * Times are epoch milliseconds. An absent member is absent, never null.
+ *
+ * @typedef {{ id: string, name: string, onQueue: boolean, isDemo: boolean, active: number }} Agent
+ *
+ * @typedef {{ name?: string, email?: string, externalContactId?: string }} Guest
+ *
+ * @typedef {{ type: string, text: string, url?: string, payload?: string }} CardAction
+ * @typedef {{ title: string, description?: string, image?: string, actions?: CardAction[] }} Card
+ * @typedef {object} ContentItem One piece of rich content, in the wire's own shape; unknown content types are kept.
+ * @property {string} contentType
+ * @property {{ text: string, payload?: string, image?: string }} [quickReply]
+ * @property {Card} [card]
+ * @property {{ cards: Card[] }} [carousel]
+ * @property {{ text: string, payload?: string }} [buttonResponse]
+ *
+ * @typedef {"guest" | "bot" | "agent" | "system"} Sender
+ * @typedef {object} Entry
+ * @property {string} id
+ * @property {Sender} from
+ * @property {string} [name]
+ * @property {string} text
+ * @property {number} at
+ * @property {ContentItem[]} [content]
+ *
+ * @typedef {"bot" | "queue" | "agent" | "ended"} Stage
+ * @typedef {object} ConversationFacts A conversation without its entries: what a `conversation` change carries.
+ * @property {string} id
+ * @property {string} sessionId
+ * @property {"waiting" | "connected" | "ended"} status
+ * @property {Stage} stage
+ * @property {Guest} guest
+ * @property {string} [agentId]
+ * @property {string} [agentName]
+ * @property {number} startedAt
+ * @property {number} [queuedAt] When the guest joined the queue; `startedAt` stands in where the server does not say.
+ * @property {number} [endedAt]
+ * @property {string} [endReason]
+ * @property {number} connections Open guest sockets.
+ * @typedef {ConversationFacts & { entries: readonly Entry[] }} Conversation
+ *
+ * @typedef {string | number | boolean} ParamValue
+ * @typedef {object} Fault
+ * @property {string} name
+ * @property {string} title
+ * @property {string} help
+ * @property {"switch" | "action"} kind
+ * @property {boolean} [on]
+ * @property {Record<string, ParamValue>} [params]
+ *
+ * @typedef {{ name: string, title: string, text: string, content: ContentItem[] }} Template
+ * @typedef {{ published: boolean }} Flow
+ *
+ * @typedef {{ type: "snapshot", agents: Agent[], conversations: Conversation[], faults: Fault[], flow: Flow,
+ *   queue: { name: string } }} Snapshot
+ * @typedef {Snapshot
+ *   | { type: "agents", agents: Agent[] }
+ *   | { type: "conversation", conversation: ConversationFacts }
+ *   | { type: "entry", conversationId: string, entry: Entry }
+ *   | { type: "typing", conversationId: string, from: Sender }
+ *   | { type: "faults", faults: Fault[], flow?: Flow }} Change
+ *
+ * @typedef {object} Desk What the server says: the fold of one snapshot and the changes after it.
+ * @property {boolean} synced Whether a snapshot has come since the page was opened.
+ * @property {readonly Agent[]} agents
+ * @property {ReadonlyMap<string, Conversation>} conversations By id, in order of arrival.
+ * @property {readonly Fault[]} faults
+ * @property {Flow} flow
+ * @property {{ name: string }} queue
+ * @property {ReadonlyMap<string, Readonly<Partial<Record<Sender, number>>>>} typing When each participant was last
+ *   heard typing, by conversation. Transient: no snapshot carries it.
+ *
+ * @typedef {"connecting" | "open" | "lost"} LinkStatus
+ * @typedef {{ id: string, text: string, at: number, content?: ContentItem[] }} PendingMessage
+ * @typedef {{ code: string, message?: string }} Problem
+ * @typedef {"list" | "conversation" | "side"} Pane
+ *
+ * @typedef {object} Work What only this tab knows: who sits here, what is open, what is half written.
+ * @property {string} [meId]
+ * @property {string} [myName]
+ * @property {string} [selected] Id of the open conversation.
+ * @property {Pane} pane The pane in front where the window has no room for all three.
+ * @property {"guest" | "faults"} side
+ * @property {string} filter
+ * @property {ReadonlyMap<string, string>} drafts
+ * @property {ReadonlyMap<string, string>} seen Id of the last entry read, by conversation.
+ * @property {ReadonlyMap<string, readonly PendingMessage[]>} pending Sent, not yet answered by the server.
+ * @property {{ status: LinkStatus, retryAt?: number }} link
+ * @property {Problem} [problem] The last refusal, until it is dismissed or something else succeeds.
+ * @property {readonly Template[]} templates
+ *
+ * @typedef {{ desk: Desk, work: Work }} State
+ *
+ * @typedef {{ type: "change", change: Change, now: number }
+ *   | { type: "link", status: LinkStatus, retryAt?: number }
+ *   | { type: "signed-in", agent: Agent }
+ *   | { type: "signed-out" }
+ *   | { type: "selected", conversationId: string }
+ *   | { type: "pane", pane: Pane, side?: "guest" | "faults" }
+ *   | { type: "filtered", filter: string }
+ *   | { type: "drafted", conversationId: string, text: string }
+ *   | { type: "read", conversationId: string }
+ *   | { type: "sending", conversationId: string, message: PendingMessage }
+ *   | { type: "sent", conversationId: string, pendingId: string, entry: Entry, now: number }
+ *   | { type: "refused", conversationId: string, pendingId: string, problem: Problem }
+ *   | { type: "problem", problem: Problem }
+ *   | { type: "dismissed" }
+ *   | { type: "templates", templates: Template[] }
+ *   | { type: "restored", drafts: [string, string][], seen: [string, string][] }} Input
+ */
+
+export {};

@@ -1,0 +1,157 @@
+/**
+ * The faults: drawn from what the emulator describes, whatever they are.
+ *
+ * @import { Fault, ParamValue } from "../core/types.js"
+ * @import { Words } from "../locales/en.js"
+ * @import { Model } from "./parts.js"
+ */
+
+import { faultsOn, isOnline } from "../core/selectors.js";
+import { paramLabel } from "../core/text.js";
+import { enable, h, onPress, setAttribute, setText, show, syncChildren } from "./dom.js";
+import { button } from "./parts.js";
+
+/** @typedef {{ on: boolean } & Record<string, ParamValue>} Setting */
+
+/**
+ * @param {Words} words
+ * @param {{ onSetFault: (name: string, setting: Setting) => void, onFireFault: (name: string) => Promise<boolean>,
+ *   onClearFaults: () => void, onReset: () => void }} intents
+ */
+export function createFaults(words, { onSetFault, onFireFault, onClearFaults, onReset }) {
+  /** @type {WeakMap<Element, (model: Model, fault: Fault) => void>} */
+  const updates = new WeakMap();
+  const switches = h("ul", { class: "faults" });
+  const actions = h("ul", { class: "faults" });
+  const switchSection = h("section", {}, h("h2", { class: "section-title" }, words.faults.switches), switches);
+  const actionSection = h("section", {}, h("h2", { class: "section-title" }, words.faults.actions), actions);
+  const none = h("p", { class: "quiet" }, words.faults.none);
+  const clear = button(words.faults.clear, "normal");
+  const reset = button(words.faults.reset, "danger");
+  const unpublished = h("p", { class: "callout" }, words.faults.unpublished);
+  const element = h(
+    "div",
+    { class: "faults-panel" },
+    h("p", { class: "quiet" }, words.faults.lead),
+    clear,
+    unpublished,
+    none,
+    switchSection,
+    actionSection,
+    h("div", { class: "reset" }, reset, h("p", { class: "quiet" }, words.faults.resetLead)),
+  );
+  onPress(clear, onClearFaults);
+  onPress(reset, onReset);
+
+  /** @param {Fault} fault */
+  function create(fault) {
+    const { item, update } = fault.kind === "switch" ? createSwitch(words, fault, onSetFault) : createAction(words, fault, onFireFault);
+    updates.set(item, update);
+    return item;
+  }
+
+  return {
+    element,
+    /** @param {Model} model */
+    update(model) {
+      const { desk } = model.state;
+      const online = isOnline(model.state);
+      enable(clear, online && faultsOn(desk).length > 0);
+      enable(reset, online);
+      show(unpublished, !desk.flow.published);
+      show(none, desk.faults.length === 0);
+      for (const [parent, section, kind] of /** @type {const} */ ([[switches, switchSection, "switch"], [actions, actionSection, "action"]])) {
+        const faults = desk.faults.filter((one) => one.kind === kind);
+        show(section, faults.length > 0);
+        syncChildren(parent, faults, (one) => one.name, create, (item, fault) => updates.get(item)?.(model, fault));
+      }
+    },
+  };
+}
+
+/** @param {Words} words @param {Fault} fault @param {(name: string, setting: Setting) => void} onSetFault */
+function createSwitch(words, fault, onSetFault) {
+  const id = `fault-${fault.name}`;
+  const toggle = h("button", { type: "button", id, class: "fault-switch", role: "switch", "aria-checked": "false", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-help` }, h("span", { class: "track", "aria-hidden": "true" }, h("span", { class: "thumb" })));
+  const title = h("label", { id: `${id}-title`, for: id, class: "fault-title" });
+  const help = h("p", { id: `${id}-help`, class: "fault-help" });
+  const params = h("div", { class: "params" });
+  const item = h("li", { class: "fault" }, h("div", { class: "fault-head" }, title, toggle), help, params);
+  /** @type {Fault} */
+  let shown = fault;
+
+  const setting = (/** @type {boolean} */ on) => ({ ...readParams(params), on });
+  onPress(toggle, () => onSetFault(shown.name, setting(!shown.on)));
+  params.addEventListener("change", () => {
+    if (shown.on && toggle.getAttribute("aria-disabled") !== "true") onSetFault(shown.name, setting(true));
+  });
+
+  return {
+    item,
+    /** @param {Model} model @param {Fault} now */
+    update({ state }, now) {
+      shown = now;
+      setText(title, now.title);
+      setText(help, now.help);
+      setAttribute(toggle, "aria-checked", String(now.on ?? false));
+      setAttribute(item, "data-on", now.on ?? false);
+      enable(toggle, isOnline(state));
+      syncChildren(params, Object.entries(now.params ?? {}), ([name]) => name, ([name, value]) => createParam(words, id, name, value), (node, [, value]) => {
+        const input = /** @type {HTMLInputElement} */ (node.querySelector("input"));
+        // The server's value is written when it changes, never over what somebody is writing.
+        if (input.dataset.server === String(value) || input === document.activeElement) return;
+        input.dataset.server = String(value);
+        if (typeof value === "boolean") input.checked = value;
+        else input.value = String(value);
+      });
+    },
+  };
+}
+
+/** @param {Words} words @param {string} id @param {string} name @param {ParamValue} value */
+function createParam(words, id, name, value) {
+  const { label, unit } = paramLabel(name);
+  const type = { number: "number", boolean: "checkbox", string: "text" }[/** @type {"number" | "boolean" | "string"} */ (typeof value)];
+  const input = h("input", { id: `${id}-${name}`, class: type === "checkbox" ? "checkbox" : "input input-small", type, "data-name": name, min: type === "number" ? 0 : undefined, step: type === "number" ? "any" : undefined });
+  return h("div", { class: "param" }, h("label", { for: input.id }, label), input, unit !== "" && h("span", { class: "unit" }, words.units[unit] ?? unit));
+}
+
+/** @param {Element} params @returns {Record<string, ParamValue>} Fields left empty are left out. */
+function readParams(params) {
+  /** @type {Record<string, ParamValue>} */
+  const values = {};
+  for (const input of params.querySelectorAll("input")) {
+    const name = input.dataset.name ?? "";
+    if (input.type === "checkbox") values[name] = input.checked;
+    else if (input.type === "text") values[name] = input.value;
+    else if (Number.isFinite(input.valueAsNumber)) values[name] = input.valueAsNumber;
+  }
+  return values;
+}
+
+/** @param {Words} words @param {Fault} fault @param {(name: string) => Promise<boolean>} onFireFault */
+function createAction(words, fault, onFireFault) {
+  const id = `fault-${fault.name}`;
+  const title = h("span", { class: "fault-title" });
+  const help = h("p", { id: `${id}-help`, class: "fault-help" });
+  const fire = button(words.faults.fire, "normal");
+  const done = h("p", { class: "fault-done" });
+  setAttribute(fire, "aria-describedby", help.id);
+  const item = h("li", { class: "fault" }, h("div", { class: "fault-head" }, title, fire), help, done);
+  /** @type {number | undefined} */
+  let firedAt;
+  onPress(fire, async () => {
+    if (await onFireFault(fault.name)) firedAt = Date.now();
+  });
+  return {
+    item,
+    /** @param {Model} model @param {Fault} now */
+    update({ state, format }, now) {
+      setText(title, now.title);
+      setText(help, now.help);
+      setAttribute(fire, "aria-label", words.faults.fireLabel(now.title));
+      enable(fire, isOnline(state));
+      setText(done, firedAt === undefined ? "" : words.faults.fired(format.time(firedAt)));
+    },
+  };
+}
