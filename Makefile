@@ -133,8 +133,9 @@ format: $(DEV) $(NPM_DONE) ## Format and repair what the tools can repair
 
 # --- upkeep -----------------------------------------------------------------------------------------------------------
 
-generate: $(DEV) ## Write the browser core's tables from the Python ones
+generate: $(DEV) ## Write what follows from the code: browser tables, reference pages
 	$(BIN)/python tools/generate_tables.py
+	$(BIN)/python tools/generate_docs.py
 
 lock: $(DEV) ## Bring the lock files in line with pyproject.toml and package.json (UPGRADE=1: newest versions)
 	$(UV_LOCK) --group build --output-file requirements.txt

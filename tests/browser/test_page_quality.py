@@ -1,0 +1,82 @@
+"""Every state of the pages passes axe, fits a small phone, and works right to left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_FILE_PATH
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import OpenPage, Stack
+from tests.browser.people import Agent, Guest, set_fault
+
+PHONE = {"width": 320, "height": 640}
+CALM: dict[str, Any] = {"reduced_motion": "reduce"}
+DESKTOP = {"width": 1280, "height": 800}
+
+
+async def violations(page: Page) -> list[str]:
+    """Run axe and return what it finds, one line each."""
+    # Through the debugger, because the page's own policy rightly refuses an injected script.
+    await page.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
+    found = await page.evaluate("axe.run().then((result) => result.violations)")
+    return [f"{item['id']}: {item['help']}: {[node['html'][:120] for node in item['nodes']]}" for item in found]
+
+
+async def overflow(page: Page) -> int:
+    """Return by how many pixels the page is wider than its window."""
+    return int(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_chat_page(
+    stack: Stack, open_page: OpenPage, scheme: str, direction: str, viewport: dict[str, int]
+) -> None:
+    """Connected with rich content, with an agent, ended: no violation, no overflow."""
+    page = await open_page(f"{stack.chat_url}?dir={direction}", color_scheme=scheme, viewport=viewport, **CALM)
+    guest = Guest(page)
+    await guest.is_connected()
+    await guest.reads("What can I do for you?")
+    assert await violations(page) == []
+    await guest.says("A long word: " + "Donaudampfschifffahrtsgesellschaft" * 4)
+    await guest.reads("has joined")
+    assert await violations(page) == []
+    await guest.composer.fill("bye")
+    await guest.composer.press("Enter")
+    await guest.reads("Conversation ended")
+    await expect(page.get_by_role("button", name="Start a new chat")).to_be_visible()
+    assert await violations(page) == []
+    assert await overflow(page) == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_chat_page_in_trouble(stack: Stack, open_page: OpenPage, scheme: str) -> None:
+    """The error banner: no violation."""
+    await set_fault(stack, "bad-credentials")
+    page = await open_page(stack.chat_url, color_scheme=scheme, viewport=PHONE, expect_errors=True, **CALM)
+    await expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    assert await violations(page) == []
+    assert await overflow(page) == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_desk(stack: Stack, open_page: OpenPage, scheme: str, viewport: dict[str, int]) -> None:
+    """Signing in, a waiting guest, a conversation: no violation, no overflow."""
+    page = await open_page(stack.emulator.desk_url, color_scheme=scheme, viewport=viewport, **CALM)
+    agent = Agent(page)
+    await expect(page.get_by_role("button", name="Take a seat")).to_be_visible()
+    assert await violations(page) == []
+    await agent.takes_a_seat("Grace")
+    guest = Guest(await open_page(f"{stack.chat_url}?name=Ada"))
+    await guest.is_connected()
+    await guest.says("I want a person")
+    await expect(page.get_by_role("button", name="Accept Ada").first).to_be_visible()
+    assert await violations(page) == []
+    await agent.accepts("Ada")
+    await agent.reads("I want a person")
+    assert await violations(page) == []
+    assert await overflow(page) == 0

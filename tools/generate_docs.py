@@ -1,0 +1,191 @@
+"""Write the reference pages that the code knows best: settings, errors, connection, command line, faults.
+
+Run `make generate` after changing one of them; a contract test fails when it was forgotten.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import sys
+from collections.abc import Iterable
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+
+from rich.console import Console
+
+from guestwire.cli.app import build_app
+from guestwire.emulator.faults import CATALOGUE
+from guestwire.errors import ERRORS
+from guestwire.protocols.guest_session.closes import CLOSE_CODES
+from guestwire.protocols.guest_session.states import STATES, STATUS_OF
+from guestwire.settings import EmulatorSettings, GatewaySettings, ProviderSettings, Secret
+
+DOCS = Path(__file__).parent.parent / "docs"
+NOTE = "<!-- Written by `make generate`. Do not edit. -->\n\n"
+
+
+def pages() -> dict[str, str]:
+    """Return every generated page: path below docs/ → text."""
+    return {
+        "reference/settings.md": NOTE + _settings(),
+        "reference/errors.md": NOTE + _errors(),
+        "reference/connection.md": NOTE + _connection(),
+        "reference/cli.md": NOTE + _cli(),
+        "reference/faults.md": NOTE + _faults(),
+    }
+
+
+def _settings() -> str:
+    return "\n".join(
+        [
+            "# Settings\n",
+            "Each setting is an option of the command, a variable of the environment and a key of the settings file.",
+            "The option wins over the variable, the variable over the file, the file over the default.",
+            "The file is `guestwire.toml` in the current folder, or what `GUESTWIRE_SETTINGS` names.",
+            "Secrets are never options: a command line is seen by everybody on the machine.\n",
+            "## Gateway: `guestwire serve`, table `[gateway]`, variables `GUESTWIRE_…`\n",
+            *_settings_table(GatewaySettings, "GUESTWIRE_"),
+            "\n### The provider, in the same table\n",
+            *_settings_table(ProviderSettings, "GUESTWIRE_"),
+            "\n## Emulator: `guestwire emulate`, table `[emulator]`, variables `GUESTWIRE_EMULATOR_…`\n",
+            *_settings_table(EmulatorSettings, "GUESTWIRE_EMULATOR_"),
+            "",
+        ]
+    )
+
+
+def _settings_table(kind: type[GatewaySettings | ProviderSettings | EmulatorSettings], prefix: str) -> Iterable[str]:
+    helps = _attribute_docs(kind)
+    rows = [
+        (f"`{field.name}`", f"`{prefix}{field.name.upper()}`", _default(field), helps[field.name])
+        for field in fields(kind)
+        if field.name != "provider"
+    ]
+    return _table(("setting", "variable", "default", "meaning"), rows)
+
+
+def _attribute_docs(kind: type) -> dict[str, str]:
+    """Read the Attributes section of a class's docstring."""
+    lines = (inspect.getdoc(kind) or "").partition("Attributes:\n")[2].splitlines()
+    docs: dict[str, str] = {}
+    name = ""
+    for line in lines:
+        if line.startswith("    ") and not line.startswith("        "):
+            name, _, first = line.strip().partition(": ")
+            docs[name] = first
+        elif name:
+            docs[name] += " " + line.strip()
+    return docs
+
+
+def _default(field: Field[object]) -> str:
+    value = field.default
+    if value is MISSING:
+        value = field.default_factory() if field.default_factory is not MISSING else None
+    match value:
+        case None | ():
+            return "–"
+        case Secret():
+            return f"`{value.reveal()}`"
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return f"`{value}`"
+
+
+def _errors() -> str:
+    rows = [
+        (
+            f"`{code}`",
+            info.summary,
+            info.hint,
+            info.retry,
+            str(info.http_status or "–"),
+            str(info.close_code or "–"),
+        )
+        for code, info in ERRORS.items()
+    ]
+    return "\n".join(
+        [
+            "# Error codes\n",
+            "Every error has a stable code: in `ChatError.code`, in the `code` of an HTTP answer, in `error` frames.",
+            "`retry` says whether trying again by itself can help.\n",
+            *_table(("code", "what happened", "what to do", "retry", "HTTP", "close"), rows),
+            "",
+        ]
+    )
+
+
+def _connection() -> str:
+    arrows = [
+        f"    {_id(state)} --> {_id(after)}: {what}" for state, row in STATES.items() for what, after in row.items()
+    ]
+    closes = [(str(code), rule.action, f"`{rule.code}`") for code, rule in CLOSE_CODES.items()]
+    return "\n".join(
+        [
+            "# The connection\n",
+            "One table decides what a client does, in Python and in the browser.\n",
+            "```mermaid",
+            "stateDiagram-v2",
+            "    [*] --> idle",
+            *arrows,
+            "```\n",
+            "## What a person is told\n",
+            *_table(("state", "status"), [(f"`{state}`", f"`{status}`") for state, status in STATUS_OF.items()]),
+            "\n## Close codes\n",
+            "A code that is not listed is a lost connection; any close after `ended` is its natural end.\n",
+            *_table(("code", "a client then", "error code"), closes),
+            "",
+        ]
+    )
+
+
+def _faults() -> str:
+    rows = [
+        (
+            f"`{info.name}`",
+            info.kind,
+            info.title,
+            info.help,
+            ", ".join(f"`{name}` {param.default}" for name, param in info.params.items()) or "–",
+        )
+        for info in CATALOGUE.values()
+    ]
+    return "\n".join(
+        [
+            "# Faults of the emulator\n",
+            'A switch stays on until it is turned off: `PUT /emulator/faults/{name}` with `{"on": true}`.',
+            "An action happens once: `POST /emulator/faults/{name}`.",
+            "The agent desk has them all.\n",
+            *_table(("name", "kind", "at the desk", "effect", "parameters"), rows),
+            "",
+        ]
+    )
+
+
+def _id(state: str) -> str:
+    return state.replace("-", "_")
+
+
+def _cli() -> str:
+    parts = ["# Command line\n"]
+    for command in ("", "demo", "serve", "emulate"):
+        text = io.StringIO()
+        build_app().help_print([command] if command else [], console=Console(file=text, width=100, color_system=None))
+        help_text = "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines())
+        parts += [f"## `{f'guestwire {command}'.strip()}`\n", "```text", help_text, "```\n"]
+    return "\n".join(parts)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    return [line(head), line("---" for _ in head), *(line(row) for row in rows)]
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        (DOCS / path).write_text(text, encoding="utf-8")
+        sys.stdout.write(f"docs/{path} written\n")
