@@ -148,9 +148,19 @@ class Server:
         return f"[{host}]:{self._port}" if ":" in host else f"{host}:{self._port}"
 
 
+# uvicorn takes the HTTP answer of a refused upgrade for a forgotten handshake, and writes a traceback for every frame
+# that is not UTF-8: a stranger could fill the log. Both are answered as the protocol says.
+_NOISE = frozenset(
+    {
+        "ASGI callable returned without completing handshake.",
+        "Invalid UTF-8 sequence received from client.",
+    }
+)
+
+
 def _is_true(record: logging.LogRecord) -> bool:
-    """Drop uvicorn's complaint about every refused upgrade: it takes our HTTP answer for a forgotten handshake."""
-    return record.msg != "ASGI callable returned without completing handshake."
+    """Drop what uvicorn says about strangers' mistakes."""
+    return record.msg not in _NOISE
 
 
 def _bind(host: str, port: int) -> socket.socket:
