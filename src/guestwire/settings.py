@@ -12,6 +12,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -39,6 +40,9 @@ __all__ = [
 
 SETTINGS_FILE = "guestwire.toml"
 _FILE_VARIABLE = "GUESTWIRE_SETTINGS"
+
+HOUR_S = 3600.0
+TEN_YEARS_S = 315_360_000.0
 
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -110,8 +114,7 @@ class ProviderSettings:
             if url is not None:
                 _check_url(name, url, schemes)
         for name in ("connect_timeout_s", "answer_timeout_s"):
-            if not getattr(self, name) > 0:  # so that NaN is caught too
-                raise ConfigError(f"{name} must be greater than 0.")
+            _check_seconds(name, getattr(self, name), most=HOUR_S)
 
     @property
     def is_unset(self) -> bool:
@@ -199,6 +202,8 @@ class GatewaySettings:
         for origin in self.allowed_origins:
             if origin != "*":
                 _check_origin(origin)
+        for proxy in self.trusted_proxies:
+            _check_network(proxy)
         for name in ("sessions_per_minute", "sessions_burst", "sessions_per_minute_total"):
             if not getattr(self, name) > 0:  # so that NaN is caught too
                 raise ConfigError(f"{name} must be greater than 0; nobody could start a chat.")
@@ -245,6 +250,10 @@ class EmulatorSettings:
             ConfigError: A port out of range, or an address that is none.
         """
         _check_port(self.port)
+        for name in ("access_token_ttl_s", "session_ttl_s"):
+            _check_seconds(name, getattr(self, name), most=TEN_YEARS_S)
+        if not 0 <= self.demo_agent_delay_s <= HOUR_S:
+            raise ConfigError(f"demo_agent_delay_s must be from 0 to {HOUR_S:g}.")
         if self.public_url is not None:
             _check_url("public_url", self.public_url, ("https", "http"))
 
@@ -356,7 +365,9 @@ def _check_port(port: int) -> None:
 
 def _check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
     parts = _split_url(url)
-    if parts is None or parts.scheme not in schemes or not parts.hostname:
+    # The scheme is compared as written: other settings are made from the text of this one.
+    is_known = parts is not None and parts.scheme in schemes and url.startswith(f"{parts.scheme}://")
+    if parts is None or not is_known or not parts.hostname:
         raise ConfigError(f"{name} must be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}.")
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigError(f"{name} must have no user, query or fragment.")
@@ -380,3 +391,23 @@ def _check_origin(origin: str) -> None:
         raise ConfigError(
             f"allowed_origins: {origin!r} is no origin; expected scheme and host like https://example.com."
         )
+    has_default_port = (parts.scheme, parts.port) in {("https", 443), ("http", 80)}
+    if origin != origin.lower() or not origin.isascii() or parts.username is not None or has_default_port:
+        raise ConfigError(
+            f"allowed_origins: no browser writes {origin!r}; expected lower case, a host in ASCII (xn--… for others), "
+            "and no user or default port."
+        )
+
+
+def _check_network(proxy: str) -> None:
+    try:
+        ip_network(proxy, strict=False)
+    except ValueError:
+        raise ConfigError(
+            f"trusted_proxies: {proxy!r} is no address or network; expected one like 10.0.0.5 or 10.0.0.0/8."
+        ) from None
+
+
+def _check_seconds(name: str, seconds: float, *, most: float) -> None:
+    if not 0 < seconds <= most:  # false for NaN, too
+        raise ConfigError(f"{name} must be more than 0 and at most {most:g} seconds, not {seconds:g}.")

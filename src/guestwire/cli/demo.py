@@ -38,10 +38,19 @@ async def _demo(port: int, emulator_port: int, *, opens_browser: bool) -> None:
             emulator = await stack.enter_async_context(Emulator(settings))
         except ConfigError as error:
             if error.code == "port-in-use":
-                # The hint of the error names --port, which is the gateway's here.
-                raise ConfigError(f"{error.message} Try --emulator-port 0, which takes a free one.") from error
+                raise ConfigError(
+                    f"{error.message} Is the demo running already? --port 0 --emulator-port 0 takes free ones.",
+                    code="port-in-use",
+                ) from error
             raise
-        gateway_settings = GatewaySettings(provider=emulator_provider(settings, emulator.url), port=port)
+        gateway_settings = GatewaySettings(
+            provider=emulator_provider(settings, emulator.url),
+            port=port,
+            # Every reload is a new chat here, and it costs nobody anything.
+            sessions_burst=100,
+            sessions_per_minute=600.0,
+            sessions_per_minute_total=6000.0,
+        )
         gateway = await stack.enter_async_context(
             Server(create_gateway(gateway_settings), host=gateway_settings.host, port=port)
         )

@@ -26,6 +26,8 @@ def run_gateway(settings: GatewaySettings) -> None:
     if uses_emulator:
         settings = replace(settings, provider=emulator_provider(emulator, emulator_url))
 
+    settings.provider.credentials()  # before the port is bound: a missing one is the nearer mistake
+
     def announce(server: Server) -> None:
         sys.stdout.write(
             f"Chat page:  {server.url}/\n"

@@ -17,7 +17,7 @@ from functools import partial
 from typing import assert_never
 
 from guestwire.client.event_queue import EventQueue
-from guestwire.client.sessions import check_guest_session, create_guest_session
+from guestwire.client.sessions import check_guest_session, create_guest_session, socket_base
 from guestwire.client.tokens import TokenSource
 from guestwire.errors import ChatError, ConnectionClosed, ConnectionLost
 from guestwire.model.events import StatusChanged, Typing
@@ -217,7 +217,7 @@ class Runner:
     # --- the connection ---------------------------------------------------------------------------------------
 
     async def _connect(self, session: GuestSession) -> None:
-        socket = await self._transport.open_socket(socket_url(session, self._settings.resolved_socket_url))
+        socket = await self._transport.open_socket(socket_url(session, socket_base(session, self._settings)))
         line = self._line = _Line(is_open=True)
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -7,6 +7,7 @@ from guestwire.errors import SessionRefused
 from guestwire.model.secret import Secret
 from guestwire.net.transport import Transport
 from guestwire.protocols.guest_session.rest import (
+    SessionCheck,
     check_session_request,
     create_session_request,
     parse_check_answer,
@@ -16,7 +17,7 @@ from guestwire.protocols.guest_session.rest import (
 from guestwire.protocols.guest_session.session import GuestDetails, GuestSession
 from guestwire.settings import ProviderSettings
 
-__all__ = ["check_details", "check_guest_session", "create_guest_session"]
+__all__ = ["check_details", "check_guest_session", "create_guest_session", "socket_base"]
 
 
 async def create_guest_session(
@@ -39,8 +40,13 @@ async def create_guest_session(
     return await _create(transport, settings, await tokens.access_token(), details)
 
 
-async def check_guest_session(transport: Transport, settings: ProviderSettings, session: GuestSession) -> None:
-    """Return when `session` is still good.
+def socket_base(session: GuestSession, settings: ProviderSettings) -> str:
+    """Return where to connect, without a query: the operator's word before the provider's, that before the region's."""
+    return settings.socket_url or session.socket_base or settings.resolved_socket_url
+
+
+async def check_guest_session(transport: Transport, settings: ProviderSettings, session: GuestSession) -> SessionCheck:
+    """Return what the provider says of `session` while it is still good.
 
     Raises:
         SessionExpired: It is not, or the provider doesn't know it.
@@ -49,7 +55,7 @@ async def check_guest_session(transport: Transport, settings: ProviderSettings, 
 
     Source: guest-session §3 [D].
     """
-    parse_check_answer(await transport.send(check_session_request(settings.resolved_base_url, session)))
+    return parse_check_answer(await transport.send(check_session_request(settings.resolved_base_url, session)), session)
 
 
 def check_details(details: GuestDetails) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
-from guestwire.errors import AuthError, ChatError, RateLimited, TransportError
+from guestwire.errors import AuthError, ChatError, RateLimited, RemoteProtocolError, TransportError
 from guestwire.model.secret import Secret
 from guestwire.net.clock import Clock, SystemClock
 from guestwire.net.transport import Transport
@@ -103,7 +103,7 @@ class TokenBroker:
         asked_at = self._clock.now()
         try:
             token = await self._fetch()
-        except (TransportError, RateLimited):
+        except (TransportError, RateLimited, RemoteProtocolError):
             # Kept since before the request, so a 401 that came meanwhile still counts.
             if self._token is not None and self._clock.now() < self._expires_at:
                 self._renew_at = self._clock.now() + ASK_AGAIN_S

@@ -8,6 +8,9 @@ from guestwire.net.clock import Clock, SystemClock
 
 __all__ = ["SEEDED_START", "EmulatorClock"]
 
+LAST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+"""The calendar ends with the year 9999, and tokens live beyond the clock's own time."""
+
 SEEDED_START = datetime(2030, 1, 1, 12, 0, 0, tzinfo=UTC)
 """Where a seeded clock starts; far enough ahead that nobody takes it for the real time."""
 
@@ -56,4 +59,6 @@ class EmulatorClock:
         """
         if not 0.0 <= seconds <= MAX_ADVANCE_S:
             raise ValueError(f"Expected 0 to {MAX_ADVANCE_S:.0f} seconds, got {seconds}.")
+        if self.utc() > LAST_TIME - timedelta(seconds=seconds):
+            raise ValueError("The clock can't go beyond the year 9000: reset the emulator.")
         self._advanced_s += seconds

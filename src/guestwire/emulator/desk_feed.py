@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import assert_never
 
 import msgspec
@@ -44,11 +46,23 @@ __all__ = ["DeskFeed"]
 _Frame = AgentsFrame | ConversationFrame | EntryFrame | FaultsFrame | SnapshotFrame | TypingFrame
 
 
+SEAT_KEPT_S = 10.0
+"""A page that is loaded again is back within this time."""
+
+
+class SeatFrame(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="type", tag="seat"):
+    """Who sits at the page of this socket; scripts that send none keep their place in the queue."""
+
+    agent_id: str
+
+
 class DeskFeed:
     """Turns the org's changes into frames, once for all sockets."""
 
-    def __init__(self, org: Org, desk: Desk, site: OwnSite) -> None:
+    def __init__(self, org: Org, desk: Desk, site: OwnSite, *, seat_kept_s: float | None = None) -> None:
         """Listen to the org."""
+        self._seat_kept_s = SEAT_KEPT_S if seat_kept_s is None else seat_kept_s
+        self._seats: dict[Socket, str] = {}
         self._org = org
         self._desk = desk
         self._site = site
@@ -71,8 +85,20 @@ class DeskFeed:
         socket.send(_encode(self._snapshot()))
 
     def discard(self, socket: Socket) -> None:
-        """Send nothing more."""
+        """Send nothing more; a seat that no page has open by and by goes off queue, or guests would wait for nobody."""
         self._sockets.discard(socket)
+        agent_id = self._seats.pop(socket, None)
+        if agent_id is not None:
+            asyncio.get_running_loop().call_later(self._seat_kept_s, self._leave_if_empty, agent_id)
+
+    def take_seat(self, socket: Socket, agent_id: str) -> None:
+        """Take note of who sits at a page."""
+        self._seats[socket] = agent_id
+
+    def _leave_if_empty(self, agent_id: str) -> None:
+        agent = self._org.agents.get(agent_id)
+        if agent is not None and agent.on_queue and agent_id not in self._seats.values():
+            self._org.set_on_queue(agent, on_queue=False)
 
     def _snapshot(self) -> SnapshotFrame:
         now = snapshot(self._org, self._desk)
@@ -136,7 +162,11 @@ class _DeskConnection:
         self._feed.add(socket)
 
     def text(self, frame: str) -> None:
-        """The page says nothing here; commands go by REST."""
+        """Take who sits at the page; commands go by REST, and anything else is nothing."""
+        with contextlib.suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+            seat = msgspec.json.decode(frame, type=SeatFrame)
+            if self._socket is not None:
+                self._feed.take_seat(self._socket, seat.agent_id)
 
     def writable(self) -> None:
         """A page that is too slow is cut off by the socket itself (4411), comes back and gets a snapshot."""

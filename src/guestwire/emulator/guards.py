@@ -101,8 +101,8 @@ class OwnSite:
         origin = headers.get("origin")
         if origin is None:
             return _FOREIGN if headers.get("sec-fetch-site") == "cross-site" else None
-        is_own = urlsplit(origin).netloc == host or origin == self._public_origin
-        return None if is_own and origin != "null" else _FOREIGN
+        is_own = origin in {f"http://{host}", f"https://{host}", self._public_origin}
+        return None if is_own else _FOREIGN
 
     def refusal_of(self, request: UpgradeRequest) -> str | None:
         """Return the same for a WebSocket."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from guestwire.emulator.ids import Ids
@@ -76,7 +76,7 @@ async def read_body(request: Request, *, code: str) -> bytes:
     """
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    async for chunk in _chunks(request):
         size += len(chunk)
         if size > MAX_BODY_BYTES:
             # The rest is not read: the connection can't be used again.
@@ -84,6 +84,14 @@ async def read_body(request: Request, *, code: str) -> bytes:
             raise ApiError(413, code, f"The body is longer than {MAX_BODY_BYTES} bytes.", headers=headers)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect:
+        raise ApiError(400, "bad-request", "The connection ended in the middle of the body.") from None
 
 
 async def read_json(request: Request, kind: type[T]) -> T:

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from guestwire.emulator.desk import Desk
 from guestwire.emulator.faults import CATALOGUE, FaultInfo, FaultKind
 from guestwire.emulator.org import Org
-from guestwire.emulator.records import Agent, Conversation, Entry
+from guestwire.emulator.records import Agent, Conversation, Entry, Stage
 from guestwire.model.events import epoch_ms
 
 __all__ = [
@@ -158,11 +158,19 @@ class FaultsFrame(_Frame, frozen=True, kw_only=True, tag="faults"):
     flow: FlowView
 
 
+MAX_ENDED_SHOWN = 100
+MAX_ENTRIES_SHOWN = 200
+"""A snapshot is one frame: of ended conversations the latest are in it, of each conversation the latest lines."""
+
+
 def snapshot(org: Org, desk: Desk) -> SnapshotFrame:
-    """Return everything that agents see."""
+    """Return what agents see."""
+    shown = [one for one in org.conversations.values() if desk.is_shown(one)]
+    ended = sorted((one for one in shown if one.stage is Stage.ENDED), key=lambda one: one.ended_at or one.started_at)
+    too_old = {one.id for one in ended[:-MAX_ENDED_SHOWN]}
     return SnapshotFrame(
         agents=agent_views(org),
-        conversations=[conversation_view(one) for one in org.conversations.values() if desk.is_shown(one)],
+        conversations=[conversation_view(one) for one in shown if one.id not in too_old],
         faults=fault_views(org),
         flow=FlowView(published=org.is_flow_published),
         queue=QueueView(name=org.queue_name),
@@ -205,8 +213,12 @@ def conversation_view(conversation: Conversation, *, with_entries: bool = True) 
         queued_at=_moment(conversation.queued_at),
         ended_at=_moment(conversation.ended_at),
         end_reason=_present(conversation.ended_by),
-        entries=[entry_view(entry) for entry in conversation.entries] if with_entries else UNSET,
+        entries=_last_entries(conversation) if with_entries else UNSET,
     )
+
+
+def _last_entries(conversation: Conversation) -> list[EntryView]:
+    return [entry_view(entry) for entry in list(conversation.entries)[-MAX_ENTRIES_SHOWN:]]
 
 
 def entry_view(entry: Entry) -> EntryView:

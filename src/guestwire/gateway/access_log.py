@@ -66,7 +66,9 @@ class AccessLog:
             if code is not None and route == _SESSIONS and scope["method"] == "POST":
                 self._metrics.sessions_refused.labels(code).inc()
             details = {} if code is None else {"code": code}
-            _log.info(
+            # A page is some forty files: who looks for one of them turns debug on.
+            log = _log.debug if route.endswith("…") and status < 400 else _log.info
+            log(
                 "request",
                 method=scope["method"] if scope["method"] in _METHODS else "(other)",
                 route=route,

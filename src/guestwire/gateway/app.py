@@ -21,7 +21,7 @@ from guestwire.errors import ChatError
 from guestwire.gateway.access_log import AccessLog
 from guestwire.gateway.errors import CatchErrors, NotAllowed, show_http_exception, show_problem
 from guestwire.gateway.metrics import Metrics
-from guestwire.gateway.origins import Origins
+from guestwire.gateway.origins import Origins, is_loopback_host
 from guestwire.gateway.security_headers import SecurityHeaders
 from guestwire.gateway.sessions_routes import SessionRoutes
 from guestwire.net.clock import Clock, SystemClock
@@ -79,7 +79,7 @@ def create_gateway(settings: GatewaySettings, *, clock: Clock | None = None) -> 
         middleware=[
             Middleware(AccessLog, clock=clock, metrics=metrics),
             Middleware(SecurityHeaders, socket_url=provider.resolved_socket_url),
-            Middleware(Origins, allowed=settings.allowed_origins),
+            Middleware(Origins, allowed=settings.allowed_origins, is_loopback=is_loopback_host(settings.host)),
             Middleware(CatchErrors),
         ],
         exception_handlers={HTTPException: show_http_exception, ChatError: show_problem},

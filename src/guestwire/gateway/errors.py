@@ -7,7 +7,7 @@ from math import ceil
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +22,7 @@ from guestwire.errors import (
 )
 from guestwire.gateway.context import context_id, note_code
 from guestwire.net.logs import get_logger
+from guestwire.protocols.guest_session.rest import BadSessionRequest
 
 __all__ = [
     "BUSY_RETRY_S",
@@ -58,15 +59,17 @@ class Problem(ChatError):
 def upstream_problem(error: ChatError) -> ChatError:
     """Say to a browser what went wrong between us and the provider; never as a 401 of our own.
 
-    Only a session's own end is passed on: whoever asked about it can act on that.
+    What the guest can act on is passed on: a session's own end, and details that the provider refuses.
 
     Source: guest-session §6 [D].
     """
     match error:
-        case SessionExpired():
+        case SessionExpired() | BadSessionRequest():
             return error
         case RateLimited():
             return Problem(code="upstream-busy", retry_after_s=error.retry_after_s or BUSY_RETRY_S)
+        case TransportError() if error.code == "tls-failed":
+            return Problem(code="upstream-invalid")  # a certificate does not mend itself
         case TransportError():
             # A provider that answers 5xx and names a time is busy, not away.
             code = "upstream-unreachable" if error.retry_after_s is None else "upstream-busy"
@@ -142,6 +145,8 @@ class CatchErrors:
 
         try:
             await self._app(scope, receive, watch)
+        except ClientDisconnect:
+            return  # nobody is left to answer
         except Exception:  # noqa: BLE001 - the root of a request
             _log.exception("request failed", context_id=context_id(scope))
             if has_started:

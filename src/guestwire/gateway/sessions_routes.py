@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from guestwire.client.sessions import check_guest_session, create_guest_session
+from guestwire.client.sessions import check_guest_session, create_guest_session, socket_base
 from guestwire.client.tokens import TokenSource
 from guestwire.errors import ChatError, RateLimited, SessionExpired
 from guestwire.gateway.context import context_id
@@ -96,10 +97,8 @@ class SessionRoutes:
         self._limit(self._checks, request)
         session = GuestSession(session_id=SessionId(session_id), token=Secret(token.strip()))
         with self._upstream("check-session", request):
-            await check_guest_session(self._transport, self._settings.provider, session)
-        return Response(
-            msgspec.json.encode({"sessionId": session_id, "status": "valid"}), media_type="application/json"
-        )
+            check = await check_guest_session(self._transport, self._settings.provider, session)
+        return Response(msgspec.json.encode(check), media_type="application/json")
 
     def _limit(self, limits: AddressLimits, request: Request) -> None:
         wait_s = limits.take(request.client.host if request.client else "", self._clock.now())
@@ -120,7 +119,7 @@ class SessionRoutes:
                     call=call,
                     code=problem.code,
                     cause=error.code,
-                    detail=error.message,
+                    detail=_without_id(error.message, request),
                     context_id=context_id(request.scope),
                 )
             raise problem from None
@@ -128,18 +127,20 @@ class SessionRoutes:
             self._metrics.upstream_seconds.labels(call).observe(self._clock.now() - began)
 
     def _answer(self, session: GuestSession, details: GuestDetails) -> SessionAnswer:
-        socket_url = session.socket_base or self._settings.provider.resolved_socket_url
-        if not socket_url.startswith(("wss://", "ws://")):
-            _log.warning("upstream failed", call="create-session", detail="webSocketUrl is no WebSocket address")
-            raise Problem(code="upstream-invalid")
         return SessionAnswer(
             session_id=session.session_id,
             token=session.token.reveal(),
             external_contact_id=session.external_contact_id or details.external_contact_id,
-            web_socket_url=socket_url,
+            web_socket_url=socket_base(session, self._settings.provider),
             expires_in=session.expires_in_s,
             extensions=tuple(sorted(session.extensions)),
         )
+
+
+def _without_id(text: str, request: Request) -> str:
+    """Leave out what the caller put in the session id's place: people paste secrets into addresses, too."""
+    session_id = request.path_params.get("session_id")
+    return text if session_id is None else text.replace(quote(session_id, safe=""), "{sessionId}")
 
 
 async def _read_json(request: Request) -> bytes:

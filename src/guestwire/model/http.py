@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 __all__ = ["HttpAnswer", "HttpRequest", "retry_after_s"]
 
 
+LONGEST_RETRY_S = 86_400.0
+"""A day: nobody is served by a longer wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
     """One request; `headers` and `body` may hold secrets and are left out of the repr."""
@@ -35,4 +39,5 @@ class HttpAnswer:
 def retry_after_s(answer: HttpAnswer) -> float | None:
     """Return the seconds of the Retry-After header; None without one or when it is a date, which we don't use."""
     value = answer.headers.get("retry-after", "").strip()
-    return float(value) if value.isascii() and value.isdigit() else None
+    is_seconds = value.isascii() and value.isdigit() and len(value) <= 9
+    return min(float(value), LONGEST_RETRY_S) if is_seconds else None

@@ -169,12 +169,12 @@ class HttpClient:
                 return TimedOut(f"The answer to {where}", self._answer_timeout_s)
             case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() | ssl.SSLError():
                 return ConnectFailed(f"{where}: TLS failed: {_tls_reason(error)}.", code="tls-failed")
+            case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+                return ConnectFailed(f"{where}: the proxy did not let it through.")
             case aiohttp.ClientConnectorError():
                 return ConnectFailed(f"{where}: no connection: {error.os_error.strerror or 'unknown host'}.")
             case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | aiohttp.ClientPayloadError():
                 return ConnectionLost(f"{where}: the connection was lost before the answer.")
-            case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-                return ConnectFailed(f"{where}: the proxy did not let it through.")
             case aiohttp.ClientResponseError():
                 return RemoteProtocolError(f"{where}: expected HTTP, got something else.")
             case OSError():

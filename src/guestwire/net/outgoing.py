@@ -51,7 +51,8 @@ class Outgoing:
         self._frames.append(frame)
         self._bytes += _cost(frame)
         self._was_full = self._was_full or self._bytes > WRITABLE_BYTES
-        if self._bytes > CUT_OFF_BYTES:
+        # The oldest frame does not count: a single large one is no sign of a slow reader.
+        if self._bytes - _cost(self._frames[0]) > CUT_OFF_BYTES:
             # What is queued would reach the slow reader only after the close is due: it comes back and resumes.
             self.discard()
             self.close(TOO_SLOW, "too slow a reader")

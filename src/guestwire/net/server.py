@@ -14,6 +14,7 @@ import os
 import socket
 import ssl as tls
 from collections.abc import AsyncIterator, Sequence
+from ipaddress import ip_network
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from guestwire.errors import ConfigError
+from guestwire.net.uvicorn_protocols import BoundedHttp, BoundedWebSocket
 
 __all__ = ["Server"]
 
@@ -61,7 +63,7 @@ class Server:
         self._host = host
         self._port = port
         self._ssl = ssl
-        self._trusted_proxies = list(trusted_proxies)
+        self._trusted_proxies = [form for proxy in trusted_proxies for form in _both_forms(proxy)]
         self._graceful_s = graceful_s
         self._stack: contextlib.AsyncExitStack | None = None
 
@@ -122,7 +124,8 @@ class Server:
         ssl = self._ssl
         return uvicorn.Config(
             self._app,
-            ws="websockets-sansio",
+            http=BoundedHttp,
+            ws=BoundedWebSocket,
             ws_max_size=MAX_FRAME_BYTES,
             ws_max_queue=MAX_QUEUED_FRAMES,
             ws_per_message_deflate=False,
@@ -163,6 +166,14 @@ def _is_true(record: logging.LogRecord) -> bool:
     return record.msg not in _NOISE
 
 
+def _both_forms(proxy: str) -> tuple[str, ...]:
+    """Return a proxy's network, and for IPv4 also as a socket shows it that listens on both families."""
+    network = ip_network(proxy, strict=False)
+    if network.version == 6:
+        return (proxy,)
+    return (proxy, f"::ffff:{network.network_address}/{96 + network.prefixlen}")
+
+
 def _bind(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -185,5 +196,7 @@ def _bind(host: str, port: int) -> socket.socket:
                 code="port-in-use",
             ) from error
         raise ConfigError(f"Can't listen on {host}:{port}: {error.strerror or error}.") from error
+    except UnicodeError:
+        raise ConfigError(f"{host!r} is no host name or address.") from None
     except OverflowError as error:
         raise ConfigError(f"Expected a port from 0 to 65535, got {port}.") from error

@@ -58,13 +58,12 @@ class _Connection:
         finally:
             self._outgoing.close(code)  # ends the socket for the handler, whoever closed it
             self._outgoing.discard()
-            if writer is not None:
-                writer.cancel()
-                await asyncio.gather(writer, return_exceptions=True)
             try:
-                self._handler.closed(code)
-            except Exception:  # noqa: BLE001 - whatever a handler does must not reach the server
-                _log.exception("A socket handler failed in closed.")
+                if writer is not None:
+                    writer.cancel()
+                    await asyncio.gather(writer, return_exceptions=True)
+            finally:  # also when the server cancels us a second time
+                self._call_closed(code)
 
     async def _read(self) -> int:
         while True:
@@ -97,6 +96,12 @@ class _Connection:
             self._handler.opened(self._outgoing)
         except Exception:  # noqa: BLE001 - whatever a handler does must not reach the server
             self._fail("opened")
+
+    def _call_closed(self, code: int) -> None:
+        try:
+            self._handler.closed(code)
+        except Exception:  # noqa: BLE001 - whatever a handler does must not reach the server
+            _log.exception("A socket handler failed in closed.")
 
     def _writable(self) -> None:
         try:

@@ -168,7 +168,7 @@ async def test_a_secret_is_not_an_option(tmp_path: Path) -> None:
 
 async def test_an_org_without_credentials_says_what_is_missing(tmp_path: Path) -> None:
     """A region alone is not enough."""
-    code, _, err = await finished("serve", "--region", "eu-west-1", cwd=tmp_path)
+    code, _, err = await finished("serve", "--region", "eu-west-1", "--port", "0", cwd=tmp_path)
     assert code == 2
     assert "GUESTWIRE_CLIENT_ID" in err
 

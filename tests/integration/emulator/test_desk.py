@@ -7,7 +7,9 @@ import asyncio
 import aiohttp
 import pytest
 
-from tests.integration.emulator.world import DeskEvents, Guest, World
+from guestwire.emulator.records import Stage
+from guestwire.protocols.guest_session.session import GuestDetails
+from tests.integration.emulator.world import DeskEvents, Guest, World, running
 
 
 async def test_signing_in(world: World) -> None:
@@ -361,3 +363,37 @@ async def test_two_desks_race_for_a_guest(world: World) -> None:
     answers = await asyncio.gather(*(world.command(conversation_id, "accept", agent) for agent in agents))
     assert sorted(answer.status for answer in answers) == [200, 409]
     assert {answer.code for answer in answers if answer.status == 409} == {"already-taken"}
+
+
+async def test_a_seat_that_no_page_has_open_goes_off_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who closes the tab would keep guests waiting; who loads it again keeps the place, and so does a script."""
+    monkeypatch.setattr("guestwire.emulator.desk_feed.SEAT_KEPT_S", 0.05)
+    async with running(demo_agent=False) as world:
+        page_agent, script_agent = await world.agent("Grace"), await world.agent("Script")
+        first, second = await world.desk_events(), await world.desk_events()
+        for events in (first, second):
+            await events.socket.send_json({"type": "seat", "agentId": page_agent})
+            await events.socket.send_str("not json")
+        await first.socket.close()
+        watcher = await world.desk_events()
+        await watcher.next()
+        await second.socket.close()
+        agents = (await watcher.until("agents"))["agents"]
+        assert {agent["id"]: agent["onQueue"] for agent in agents} == {page_agent: False, script_agent: True}
+
+
+async def test_a_snapshot_stays_one_frame_that_a_page_takes() -> None:
+    """Hundreds of ended chats with long lines: the latest are in it, and the socket stays open."""
+    async with running(demo_agent=False) as world:
+        org = world.emulator.org
+        for _ in range(300):
+            session, _token = org.create_session(GuestDetails(name="Ada"))
+            conversation = org.open_conversation(session)
+            for _ in range(10):
+                org.add_entry(conversation, "guest", "x" * 1000)
+            org.move(conversation, Stage.ENDED, ended_by="guest")
+        events = await world.desk_events()
+        frame = await events.next()
+        assert len(frame["conversations"]) == 100
+        await world.agent("Grace")
+        assert (await events.until("agents"))["agents"]

@@ -22,7 +22,7 @@ from guestwire.net.http import HttpClient
 from guestwire.net.server import Server, _bind
 from guestwire.net.signals import stop_signals
 from guestwire.net.starlette_socket import websocket_route
-from guestwire.net.websocket import Refusal, SocketHandler, UpgradeRequest
+from guestwire.net.websocket import Refusal, Socket, SocketHandler, UpgradeRequest
 
 
 async def hello(request: Request) -> Response:
@@ -143,3 +143,81 @@ async def test_signals_ask_to_stop_and_are_given_back() -> None:
         await asyncio.wait_for(stop.wait(), 5)
         assert signal.getsignal(signal.SIGTERM) == before
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("proxies, is_believed", [(("127.0.0.0/8",), True), (("10.0.0.0/8",), False)])
+async def test_a_proxy_is_known_on_a_socket_of_both_families(proxies: tuple[str, ...], is_believed: bool) -> None:
+    """There an IPv4 proxy arrives as ::ffff:127.0.0.1."""
+    app = Starlette(routes=[Route("/", hello)])
+    try:
+        server = await Server(app, host="::", trusted_proxies=proxies).__aenter__()
+    except ConfigError:
+        pytest.skip("this machine has no IPv6")
+    try:
+        async with HttpClient() as client:
+            headers = {"x-forwarded-for": "198.51.100.7"}
+            answer = await client.send(HttpRequest("GET", f"http://127.0.0.1:{server.port}/", headers))
+        assert (answer.body == b"198.51.100.7") is is_believed
+    finally:
+        await server.__aexit__(None, None, None)
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nx: " + b"a" * 200_000, b"GET /" + b"a" * 200_000])
+async def test_a_head_without_end_is_cut_off(head: bytes) -> None:
+    """The parser keeps headers of any length; a stranger could fill the memory through one connection."""
+    async with Server(Starlette(routes=[Route("/", hello)])) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(50):
+                writer.write(head)
+                await writer.drain()
+        with contextlib.suppress(ConnectionError):
+            assert b"200 OK" not in await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        async with HttpClient() as client:
+            assert (await client.send(HttpRequest("GET", f"{server.url}/"))).status == 200
+
+
+class Flood:
+    """Sends without end, and takes note when it is over."""
+
+    def __init__(self) -> None:
+        self.closed_with = asyncio.get_running_loop().create_future()
+        self._socket: Socket | None = None
+
+    def opened(self, socket: Socket) -> None:
+        self._socket = socket
+        self.text("")
+
+    def text(self, _frame: str) -> None:
+        assert self._socket is not None
+        while self._socket.is_writable:
+            self._socket.send("x" * 8192)
+
+    def writable(self) -> None:
+        self.text("")
+
+    def closed(self, code: int) -> None:
+        if not self.closed_with.done():
+            self.closed_with.set_result(code)
+
+
+async def test_a_peer_that_stops_reading_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever waits behind what it does not read: its connection, handler and memory are freed."""
+    monkeypatch.setattr("guestwire.net.uvicorn_protocols.STALLED_S", 0.2)
+    floods: list[Flood] = []
+
+    async def authorise(_request: UpgradeRequest) -> SocketHandler:
+        floods.append(Flood())
+        return floods[-1]
+
+    async with Server(Starlette(routes=[websocket_route("/ws", authorise)])) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(
+            b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.wait_for(floods[0].closed_with, 10)
+        writer.close()

@@ -32,7 +32,7 @@ from guestwire.gateway.errors import BUSY_RETRY_S, upstream_problem
         (RateLimited(), "upstream-busy", BUSY_RETRY_S),
         (ConnectFailed(retry_after_s=3), "upstream-busy", 3),
         (ConnectFailed(), "upstream-unreachable", BUSY_RETRY_S),
-        (ConnectFailed(code="tls-failed"), "upstream-unreachable", BUSY_RETRY_S),
+        (ConnectFailed(code="tls-failed"), "upstream-invalid", None),
         (ConnectionLost(), "upstream-unreachable", BUSY_RETRY_S),
         (TimedOut("The answer", 10), "upstream-unreachable", BUSY_RETRY_S),
         (RemoteProtocolError(), "upstream-invalid", None),

@@ -62,3 +62,19 @@ def test_a_star_allows_every_site_and_pages_from_disk() -> None:
 
 def test_without_a_host_nothing_is_our_own() -> None:
     assert not may_use("http://", host="", scheme="http", allowed=())
+
+
+@pytest.mark.parametrize(
+    "host, is_allowed",
+    [
+        ("127.0.0.1:8000", True),
+        ("localhost:8000", True),
+        ("[::1]:8000", True),
+        ("evil.example:8000", False),
+        ("[", False),
+    ],
+)
+def test_on_loopback_a_name_that_points_here_is_not_our_own(host: str, is_allowed: bool) -> None:
+    """DNS rebinding: a foreign page has its own name resolve to this machine, and sends it as Host and Origin."""
+    assert may_use(f"http://{host}", host=host, scheme="http", allowed=(), is_loopback=True) is is_allowed
+    assert may_use(f"https://{host}", host=host, scheme="http", allowed=(), is_loopback=True), "it has a certificate"

@@ -12,7 +12,7 @@ Order of use: effects before events, because an event may announce what an effec
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias, assert_never
@@ -67,6 +67,9 @@ BURST_FRAMES = 6.0
 
 CLOSED_AFTER_END_S = 5.0
 """A provider that has not closed this long after `ended` is not going to; we close then."""
+
+LONGEST_HINT_S = 300.0
+"""The longest wait that a peer can ask for; a chat that is silent for longer looks dead."""
 
 TYPING_EVERY_S = 3.0
 """At most one `typing` frame in this time (guest-session §4.2 [D])."""
@@ -204,6 +207,7 @@ class GuestSessionClient:
         if self._has_ended:
             self._forget_session()
             if self._state is State.CONNECTED:
+                self._fail(tuple(self._outbox))
                 self.stop()
         self._begin(now)
         self._has_ended = self._wants_end = self._has_renewed = False
@@ -342,8 +346,7 @@ class GuestSessionClient:
                 if not self._has_ended:
                     self._events.append(ConversationUpdated(status=ConversationStatus.ENDED))
                     self._note_end()
-                self._forget_session()
-                self._move(Input.ENDED)
+                self._end_for_good()
             case CloseAction.STOP:
                 self._move(Input.FAILED, error)
             case CloseAction.NEW_SESSION:
@@ -383,8 +386,7 @@ class GuestSessionClient:
         elif self._pump_at is not None:
             self._pump(now)
         else:
-            self._forget_session()
-            self._move(Input.ENDED)
+            self._end_for_good()
             self._effects.append(CloseSocket())
 
     # --- inside ------------------------------------------------------------------------------------------------
@@ -427,6 +429,7 @@ class GuestSessionClient:
         if self._wants_end:
             self._events.append(ConversationUpdated(status=ConversationStatus.ENDED))
             self._note_end()
+            self._fail(tuple(self._outbox))
             self._move(Input.STOP)
             return
         if self._has_renewed:
@@ -437,7 +440,7 @@ class GuestSessionClient:
         self._effects.append(Authenticate())
 
     def _wait(self, now: float, error: StatusError, what: Input = Input.LOST, *, hint_s: float = 0.0) -> None:
-        delay_s = max(self._delay_s(self._attempt), hint_s)
+        delay_s = max(self._delay_s(self._attempt), min(hint_s, LONGEST_HINT_S))
         self._move(what, error, delay_s)
         self._attempt += 1
         self._retry_at = now + delay_s
@@ -462,9 +465,18 @@ class GuestSessionClient:
         self._has_ended = True
         self._wants_end = self._said_end = False
         self._pump_at = None
-        for client_id in self._outbox:
+        # What the shell was told to write may be on its way: it is sent, or fails with the connection.
+        self._fail(client_id for client_id in tuple(self._outbox) if client_id not in self._written)
+
+    def _fail(self, client_ids: Iterable[str]) -> None:
+        for client_id in client_ids:
+            del self._outbox[client_id]
             self._events.append(Receipt(client_id=client_id, status=Fate.FAILED, code="conversation-ended"))
-        self._outbox.clear()
+
+    def _end_for_good(self) -> None:
+        self._fail(tuple(self._outbox))
+        self._forget_session()
+        self._move(Input.ENDED)
 
     def _understands(self, extension: str) -> bool:
         return self._session is not None and extension in self._session.extensions

@@ -5,7 +5,7 @@ Source: guest-session §3 [T], marks there.
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -27,6 +27,7 @@ __all__ = [
     "SESSIONS_PATH",
     "BadSessionRequest",
     "SessionAnswer",
+    "SessionCheck",
     "SessionRequest",
     "check_session_request",
     "create_session_request",
@@ -109,6 +110,8 @@ def parse_session_answer(answer: HttpAnswer) -> GuestSession:
     if body is None or not body.session_id or not body.token:
         # The body may hold the token, so it is not quoted.
         raise RemoteProtocolError("Expected sessionId and token from session creation, got another body.")
+    if body.web_socket_url is not None and not _is_socket_base(body.web_socket_url):
+        raise RemoteProtocolError("Expected a webSocketUrl that begins with wss:// and has no query, got another one.")
     return GuestSession(
         session_id=SessionId(body.session_id),
         token=Secret(body.token),
@@ -128,7 +131,15 @@ def check_session_request(base_url: str, session: GuestSession) -> HttpRequest:
     )
 
 
-def parse_check_answer(answer: HttpAnswer) -> None:
+class SessionCheck(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Body of a good session's check; `status` is the conversation's, `expires_in` in seconds, where told [D]."""
+
+    session_id: str
+    status: str | None = None
+    expires_in: float | None = None
+
+
+def parse_check_answer(answer: HttpAnswer, session: GuestSession) -> SessionCheck:
     """Read the answer to `check_session_request`; returning means the session is good.
 
     Raises:
@@ -143,6 +154,11 @@ def parse_check_answer(answer: HttpAnswer) -> None:
         raise SessionExpired
     if not answer.is_success:
         raise RemoteProtocolError(f"Expected 200 or 401 from the session check, got {answer.status}.")
+    try:
+        body = msgspec.json.decode(answer.body, type=SessionCheck)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return SessionCheck(session_id=session.session_id)  # the status says enough
+    return SessionCheck(session_id=session.session_id, status=body.status, expires_in=body.expires_in)
 
 
 def parse_session_request(body: bytes) -> GuestDetails:
@@ -178,6 +194,16 @@ def _raise_for_trouble(answer: HttpAnswer, what: str) -> None:
         raise RateLimited(retry_after_s=retry_after_s(answer))
     if answer.status >= 500:
         raise ConnectFailed(f"{what} answered {answer.status}.", retry_after_s=retry_after_s(answer))
+
+
+def _is_socket_base(url: str) -> bool:
+    """Return whether the session token may go there: encrypted, or on this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    is_safe = parts.scheme == "wss" or (parts.scheme == "ws" and parts.hostname in {"127.0.0.1", "localhost", "::1"})
+    return is_safe and bool(parts.hostname) and parts.username is None and not parts.query and not parts.fragment
 
 
 def _platform_code(answer: HttpAnswer) -> str | None:

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TypeAlias
 
+import msgspec
+
 from guestwire.errors import ERRORS
-from guestwire.model.content import ContentItem, parse_content
+from guestwire.model.content import ButtonResponse, ContentItem, parse_content
 from guestwire.model.events import UnknownReason
 from guestwire.model.token_bucket import TokenBucket
 from guestwire.protocols.guest_session.wire import (
@@ -36,6 +38,9 @@ FRAMES_PER_S = 10.0
 
 BURST_FRAMES = 30.0
 """… for three seconds at a stretch before it is told to slow down."""
+
+MAX_CONTENT_BYTES = 8192
+"""JSON of a message's answers; the longest list picker that a person fills in needs less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +111,11 @@ class GuestSessionServer:
 
     def _take_message(self, frame: GuestMessageFrame) -> None:
         text = frame.text or ""
-        content = parse_content(frame.content)
+        # A guest answers what was offered and sends nothing else; unknown kinds would be kept without a bound.
+        content = tuple(item for item in parse_content(frame.content) if isinstance(item.value, ButtonResponse))
         if not text.strip() and not content:
             self._refuse("message-blank", frame)
-        elif len(text.encode()) > MAX_TEXT_BYTES:
+        elif len(text.encode()) > MAX_TEXT_BYTES or _size(content) > MAX_CONTENT_BYTES:
             self._refuse("message-too-long", frame)
         else:
             self._commands.append(SendMessage(text=text, content=content, client_id=frame.client_id))
@@ -120,6 +126,10 @@ class GuestSessionServer:
             words = _WORDS[frame.reason]
         client_id = frame.client_id if isinstance(frame, GuestMessageFrame) else None
         self._replies.append(encode(ErrorFrame(code=code, text=words, retry_after=retry_after, client_id=client_id)))
+
+
+def _size(content: tuple[ContentItem, ...]) -> int:
+    return len(msgspec.json.encode([item.raw for item in content]))
 
 
 _WORDS = {

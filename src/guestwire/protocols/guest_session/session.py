@@ -41,11 +41,10 @@ class GuestSession:
     extensions: frozenset[str] = frozenset()
 
 
-def socket_url(session: GuestSession, default_base: str) -> str:
+def socket_url(session: GuestSession, base: str) -> str:
     """Return the URL to open: exactly `sessionId` and `token`, in this order [T], both escaped [D].
 
     The result holds the session token: never log it.
     """
-    base = session.socket_base or default_base
     token = quote(session.token.reveal(), safe="")
     return f"{base}?sessionId={quote(session.session_id, safe='')}&token={token}"

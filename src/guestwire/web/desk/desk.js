@@ -10,7 +10,7 @@ import { createFormat } from "./core/format.js";
 import { commandFor } from "./core/keys.js";
 import { news } from "./core/news.js";
 import { initialState, reduce } from "./core/reduce.js";
-import { neighbour, selected, waiting } from "./core/selectors.js";
+import { me, neighbour, selected, waiting } from "./core/selectors.js";
 import { openEvents } from "./io/events.js";
 import { keep, keepPairs, recall, recallPairs } from "./io/keep.js";
 import { en as words } from "./locales/en.js";
@@ -124,6 +124,7 @@ function draw() {
     const focused = document.activeElement;
     if (isSeated) for (const view of [bar, linkBanner, problemBanner, list, conversation, side]) view.update(model);
     else signIn.update(model);
+    events.takeSeat(me(state)?.id);
     const focus = focusNext;
     focusNext = undefined;
     if (focus) focus();

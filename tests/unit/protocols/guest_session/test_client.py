@@ -679,7 +679,7 @@ class Joined(RuleBasedStateMachine):
                 break
         else:
             raise AssertionError("it does not come to rest")
-        assert self.client.state is State.CONNECTED
+        assert self.client.state is (State.CLOSED if self.client.has_ended else State.CONNECTED)
         assert self.client.queued == 0
         self.every_message_arrives_once_and_in_order()
         assert set(self.received) | self.failed == set(self.accepted)

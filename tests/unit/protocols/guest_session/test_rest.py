@@ -25,6 +25,7 @@ from guestwire.model.secret import Secret
 from guestwire.protocols.guest_session.rest import (
     BadSessionRequest,
     SessionAnswer,
+    SessionCheck,
     check_session_request,
     create_session_request,
     parse_check_answer,
@@ -140,7 +141,11 @@ def test_garbage_instead_of_a_session(body: bytes) -> None:
 )
 def test_no_token_in_an_error(status: int, body: bytes) -> None:
     """Whatever the body repeats."""
-    for parse in (parse_session_answer, parse_check_answer):
+
+    def parse_check(answer: HttpAnswer) -> SessionCheck:
+        return parse_check_answer(answer, SESSION)
+
+    for parse in (parse_session_answer, parse_check):
         shown = ""
         try:
             shown = repr(parse(HttpAnswer(status, {}, body)))
@@ -166,8 +171,33 @@ def test_the_request_that_checks_a_session() -> None:
 
 
 def test_a_good_session() -> None:
-    """200 says so, the body does not matter."""
-    parse_check_answer(HttpAnswer(200, {}, b"?"))
+    """200 says so, whatever the body is; what it says of the conversation is passed on."""
+    assert parse_check_answer(HttpAnswer(200, {}, b"?"), SESSION) == SessionCheck(session_id=SESSION.session_id)
+    body = b'{"sessionId":"other","status":"waiting","expiresIn":60}'
+    expected = SessionCheck(session_id=SESSION.session_id, status="waiting", expires_in=60)
+    assert parse_check_answer(HttpAnswer(200, {}, body), SESSION) == expected
+
+
+@pytest.mark.parametrize(
+    "url, is_taken",
+    [
+        ("wss://chat.example/ws", True),
+        ("ws://127.0.0.1:8001/ws", True),
+        ("ws://chat.example/ws", False),
+        ("wss://chat.example/ws?x=1", False),
+        ("wss://user@chat.example/ws", False),
+        ("https://chat.example/ws", False),
+        ("wss://[bad/ws", False),
+    ],
+)
+def test_where_the_session_token_may_go(url: str, is_taken: bool) -> None:
+    """Encrypted, or on this machine, and no query of its own: the token is put there."""
+    given = answer(200, {"sessionId": "s", "token": "t", "webSocketUrl": url})
+    if is_taken:
+        assert parse_session_answer(given).socket_base == url
+    else:
+        with pytest.raises(RemoteProtocolError):
+            parse_session_answer(given)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +214,7 @@ def test_a_good_session() -> None:
 def test_what_else_the_check_may_answer(status: int, kind: type[ChatError]) -> None:
     """401 means refused; trouble is told apart from it (guest-session §4.3 rule 5)."""
     with pytest.raises(kind) as caught:
-        parse_check_answer(answer(status, {"code": "x"}))
+        parse_check_answer(answer(status, {"code": "x"}), SESSION)
     assert type(caught.value) is kind
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guestwire.errors import ERRORS
-from guestwire.model.content import parse_content, quick_reply
+from guestwire.model.content import ButtonResponse, button_response, parse_content, quick_reply
 from guestwire.protocols.guest_session.server import EndConversation, GuestSessionServer, SendMessage, ShowTyping
 from guestwire.protocols.guest_session.wire import MAX_TEXT_BYTES
 
@@ -41,9 +41,25 @@ def test_what_the_guest_wants_comes_in_order_and_once() -> None:
 def test_a_choice_may_have_no_text() -> None:
     """The content says enough."""
     server = GuestSessionServer()
-    item = quick_reply("A", "a")
+    item = button_response(ButtonResponse(type="QuickReply", text="A", payload="a"))
     assert tell(server, {"type": "message", "content": [item.raw]}) == []
     assert server.commands() == [SendMessage("", content=parse_content([item.raw]))]
+
+
+def test_a_guest_answers_and_offers_nothing() -> None:
+    """Content that is no answer is left out: it would be kept without a bound."""
+    server = GuestSessionServer()
+    tell(server, {"type": "message", "text": "x", "content": [quick_reply("A", "a").raw, {"contentType": "Odd"}]})
+    assert server.commands() == [SendMessage("x")]
+
+
+def test_answers_are_bounded() -> None:
+    """Some kilobytes of choices are enough for any list."""
+    server = GuestSessionServer()
+    item = button_response(ButtonResponse(type="ListPicker", text="x" * 3000, payload="y"))
+    (refused,) = tell(server, {"type": "message", "text": "x", "content": [item.raw] * 3})
+    assert refused["code"] == "message-too-long"
+    assert server.commands() == []
 
 
 @pytest.mark.parametrize("character", ["a", "é", "你", "👩"])

@@ -22,12 +22,6 @@ def test_exactly_session_id_and_token_in_this_order() -> None:
     assert socket_url(session, BASE) == f"{BASE}?sessionId=aZ09-._~&token=e30.e30.-_~"
 
 
-def test_the_session_may_say_where_to_connect() -> None:
-    """`webSocketUrl` of its creation wins over the settings [D]."""
-    session = GuestSession(session_id=SessionId("s"), token=Secret("t"), socket_base="wss://x.example/ws")
-    assert socket_url(session, BASE) == "wss://x.example/ws?sessionId=s&token=t"
-
-
 @given(TEXTS, TEXTS)
 def test_odd_characters_are_escaped(session_id: str, token: str) -> None:
     """Both come back as they were, and nothing else is in the query [D]."""

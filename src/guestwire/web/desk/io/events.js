@@ -21,7 +21,8 @@ const OPEN_TIMEOUT_MS = 10_000;
 /**
  * @param {EventHandlers} handlers
  * @param {string} [path]
- * @returns {{ retryNow: () => void, close: () => void }}
+ * @returns {{ retryNow: () => void, takeSeat: (agentId: string | undefined) => void, close: () => void }} `takeSeat`
+ *   tells who sits here: a seat that no page has open for a while goes off queue.
  */
 export function openEvents({ onChange, onLink }, path = "/desk/api/events") {
   const url = new URL(path, location.href);
@@ -32,6 +33,12 @@ export function openEvents({ onChange, onLink }, path = "/desk/api/events") {
   let timer;
   /** @type {WebSocket | undefined} */
   let socket;
+  /** @type {string | undefined} */
+  let agentId;
+
+  function tellSeat() {
+    if (agentId !== undefined && socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: "seat", agentId }));
+  }
 
   function open() {
     clearTimeout(timer);
@@ -66,6 +73,7 @@ export function openEvents({ onChange, onLink }, path = "/desk/api/events") {
       isSynced = true;
       failures = 0;
       clearTimeout(timer);
+      tellSeat();
       onLink("open");
     }
   }
@@ -80,6 +88,11 @@ export function openEvents({ onChange, onLink }, path = "/desk/api/events") {
   open();
   return {
     retryNow,
+    takeSeat(id) {
+      if (id === agentId) return;
+      agentId = id;
+      tellSeat();
+    },
     close: () => {
       over.abort();
       clearTimeout(timer);

@@ -34,6 +34,9 @@ const BURST_FRAMES = 6;
 /** A provider that has not closed this long after `ended` is not going to; we close then. */
 const CLOSED_AFTER_END_S = 5;
 
+/** The longest wait that a peer can ask for; a chat that is silent for longer looks dead. */
+const LONGEST_HINT_S = 300;
+
 /** At most one `typing` frame in this time (guest-session §4.2 [D]). */
 const TYPING_EVERY_S = 3;
 
@@ -147,7 +150,10 @@ export class GuestSessionClient {
   start(now) {
     if (this.#hasEnded) {
       this.#forgetSession();
-      if (this.#state === "connected") this.stop();
+      if (this.#state === "connected") {
+        this.#failWaiting();
+        this.stop();
+      }
     }
     this.#begin(now);
     this.#hasEnded = this.#wantsEnd = this.#hasRenewed = false;
@@ -322,8 +328,7 @@ export class GuestSessionClient {
           this.#events.push({ type: "conversation-update", status: "ended" });
           this.#noteEnd();
         }
-        this.#forgetSession();
-        this.#move("ended");
+        this.#endForGood();
         break;
       case "stop":
         this.#move("failed", error);
@@ -377,8 +382,7 @@ export class GuestSessionClient {
     } else if (this.#pumpAt !== undefined) {
       this.#pump(now);
     } else {
-      this.#forgetSession();
-      this.#move("ended");
+      this.#endForGood();
       this.#effects.push({ type: "close-socket", code: 1000 });
     }
   }
@@ -433,6 +437,7 @@ export class GuestSessionClient {
     if (this.#wantsEnd) {
       this.#events.push({ type: "conversation-update", status: "ended" });
       this.#noteEnd();
+      this.#failWaiting();
       this.#move("stop");
       return;
     }
@@ -451,7 +456,7 @@ export class GuestSessionClient {
    * @param {{ input?: string, hintS?: number }} [options] `hintS`: what the other side asked to wait at least.
    */
   #wait(now, error, { input = "lost", hintS = 0 } = {}) {
-    const delayS = Math.max(this.#delayS(this.#attempt), hintS);
+    const delayS = Math.max(this.#delayS(this.#attempt), Math.min(hintS, LONGEST_HINT_S));
     this.#move(input, error, delayS);
     this.#attempt += 1;
     this.#retryAt = now + delayS;
@@ -473,10 +478,22 @@ export class GuestSessionClient {
     this.#hasEnded = true;
     this.#wantsEnd = this.#saidEnd = false;
     this.#pumpAt = undefined;
-    for (const clientId of this.#outbox.keys()) {
+    // What the shell was told to write may be on its way: it is sent, or fails with the connection.
+    this.#failWaiting((clientId) => !this.#written.has(clientId));
+  }
+
+  /** @param {(clientId: string) => boolean} [isMeant] */
+  #failWaiting(isMeant = () => true) {
+    for (const clientId of [...this.#outbox.keys()].filter(isMeant)) {
+      this.#outbox.delete(clientId);
       this.#events.push({ type: "receipt", clientId, status: "failed", code: "conversation-ended" });
     }
-    this.#outbox.clear();
+  }
+
+  #endForGood() {
+    this.#failWaiting();
+    this.#forgetSession();
+    this.#move("ended");
   }
 
   /** @param {string} extension */
