@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+import guestwire
 from guestwire.cli.app import build_app
 from guestwire.emulator.faults import CATALOGUE
 from guestwire.errors import ERRORS
@@ -33,6 +35,7 @@ def pages() -> dict[str, str]:
         "reference/connection.md": NOTE + _connection(),
         "reference/cli.md": NOTE + _cli(),
         "reference/faults.md": NOTE + _faults(),
+        "reference/widget.md": NOTE + _widget(),
     }
 
 
@@ -43,7 +46,9 @@ def _settings() -> str:
             "Each setting is an option of the command, a variable of the environment and a key of the settings file.",
             "The option wins over the variable, the variable over the file, the file over the default.",
             "The file is `guestwire.toml` in the current folder, or what `GUESTWIRE_SETTINGS` names.",
-            "Secrets are never options: a command line is seen by everybody on the machine.\n",
+            "Secrets are never options: a command line is seen by everybody on the machine.",
+            "Several values: an array in the file, spaces between them in a variable, the option repeated.\n",
+            "With nothing said about the provider, `guestwire serve` uses the emulator at its default address.\n",
             "## Gateway: `guestwire serve`, table `[gateway]`, variables `GUESTWIRE_…`\n",
             *_settings_table(GatewaySettings, "GUESTWIRE_"),
             "\n### The provider, in the same table\n",
@@ -162,6 +167,37 @@ def _faults() -> str:
             "",
         ]
     )
+
+
+WIDGET = Path(guestwire.__file__).parent / "web/widget/elements/guest-chat.js"
+_TAGS = {
+    "attr": "Attributes",
+    "event": "Events",
+    "slot": "Slots",
+    "csspart": "Parts, for `::part()`",
+    "cssproperty": "Custom properties",
+}
+
+
+def _widget() -> str:
+    """Read the public surface of the element from the comment above its class."""
+    comment = WIDGET.read_text(encoding="utf-8").partition("* @element")[2].partition("*/")[0]
+    rows: dict[str, list[tuple[str, ...]]] = {tag: [] for tag in _TAGS}
+    pattern = r"@(\w+) (?:\{([^}]+)\} )?([\w-]+) - (.+)"
+    for tag, kind, name, words in re.findall(pattern, comment):
+        rows[tag].append((f"`{name}`", *([f"`{kind}`"] if tag == "attr" else []), words))
+    parts = [
+        "# The element `<guest-chat>`\n",
+        "Attributes are properties too (`externalContactId` for `external-contact-id`).",
+        "What is set before the script has loaded counts.",
+        "Methods: `send(text)` returns whether it was taken; `end()`, `startNew()`, `reconnect()`.",
+        "`status` is read-only.",
+        "Events bubble and leave the shadow root.\n",
+    ]
+    for tag, title in _TAGS.items():
+        head = ("name", "type", "meaning") if tag == "attr" else ("name", "meaning")
+        parts += [f"## {title}\n", *_table(head, rows[tag]), ""]
+    return "\n".join(parts)
 
 
 def _id(state: str) -> str:

@@ -45,6 +45,17 @@ for (const [layer, allowed] of Object.entries(MAY_IMPORT)) {
   });
 }
 
+test("the chat page preloads what the chat imports, and its style sheets", () => {
+  const page = readFileSync(new URL("page/index.html", WEB), "utf8");
+  const preloaded = [...page.matchAll(/<link rel="modulepreload" href="([^"]+)">/gu)].map(([, href]) => href);
+  const imported = new Set(["guest-chat.js"]);
+  for (const path of imported) for (const next of importsOf(path)) imported.add(next);
+  imported.delete("guest-chat.js");
+  assert.deepEqual(preloaded.toSorted(), [...imported].toSorted());
+  const sheets = [...page.matchAll(/<link rel="preload" href="widget\/css\/([^"]+)" as="fetch" crossorigin="anonymous">/gu)];
+  assert.deepEqual(sheets.map(([, name]) => name).toSorted(), readdirSync(new URL("widget/css", WEB)).toSorted());
+});
+
 test("the core knows no DOM, clock, chance or network", () => {
   const forbidden =
     /\b(?:window|document|navigator|location|localStorage|sessionStorage|fetch|WebSocket|setTimeout|setInterval|queueMicrotask|performance|crypto|HTMLElement|console)\b|\bMath\.random\b|\bDate\.now\b|\bnew Date\(\)/u;

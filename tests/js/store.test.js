@@ -55,7 +55,20 @@ describe("composer", () => {
     const state = after([CONNECTED, { type: "message", from: "agent", text: "x", id: "m1" }, ENDED, { type: "restarted" }]);
     assert.equal(composerMode(state), "off");
     assert.deepEqual(state.transcript.rows[0], { kind: "message", from: "agent", text: "x" });
-    assert.equal(after([{ type: "message", from: "agent", text: "y", id: "m1" }], state).transcript.rows.length, 3);
+    assert.deepEqual(state.transcript.rows.at(-1), { kind: "notice", notice: "new" });
+    assert.equal(after([{ type: "message", from: "agent", text: "y", id: "m1" }], state).transcript.rows.length, 4);
+    assert.equal(after([{ type: "restarted" }], state).transcript.rows.length, 3, "nothing said, nothing to divide");
+  });
+
+  test("off from the guest's end until it is confirmed or has failed", () => {
+    const ending = after([CONNECTED, LOST, { type: "ending" }]);
+    assert.deepEqual([ending.isEnding, composerMode(ending)], [true, "off"]);
+    assert.equal(composerMode(after([CONNECTED], ending)), "off");
+    const ended = after([ENDED], ending);
+    assert.deepEqual([ended.isEnding, composerMode(ended)], [false, "ended"]);
+    assert.equal(after([{ type: "status", status: "failed", error: { code: "internal" } }], ending).isEnding, false);
+    assert.equal(after([{ type: "status", status: "disconnected" }], ending).isEnding, false);
+    assert.equal(after([{ type: "ending" }]).isEnding, false, "nothing to end");
   });
 });
 
@@ -87,6 +100,33 @@ describe("banner", () => {
     assert.equal(bannerOf(state, CALM_MS)?.code, "offline");
   });
 
+  test("offline although the socket counts as open, until something comes through or the network is back", () => {
+    const state = after([CONNECTED, { type: "network", isOnline: false }]);
+    assert.equal(bannerOf(state, 0), undefined);
+    assert.equal(bannerOf(after([said("me", "guest")], state), CALM_MS)?.code, "offline");
+    assert.equal(bannerOf(after([said("Hi")], state), CALM_MS), undefined);
+    assert.equal(bannerOf(after([{ type: "network", isOnline: true }], state), CALM_MS), undefined);
+  });
+
+  test("before the first connection nothing is called lost", () => {
+    const state = after([{ type: "status", status: "connecting" }, LOST]);
+    assert.equal(bannerOf(state, CALM_MS)?.code, "not-connected");
+  });
+
+  test("what only the owner can mend has no button", () => {
+    const state = after([{ type: "status", status: "failed", error: { code: "bad-request" } }]);
+    assert.deepEqual(bannerOf(state, 0), { level: "danger", code: "bad-request", text: undefined });
+  });
+
+  test("no wait is longer than an hour", () => {
+    for (const retryAfter of [1e300, Infinity]) {
+      const state = after([CONNECTED, { type: "error", code: "rate-limited", retryAfter }]);
+      assert.equal(bannerOf(state, 0)?.waitS, 3600);
+      assert.equal(nextDeadline(state, 0), 1000);
+    }
+    assert.equal(bannerOf(after([CONNECTED, { type: "error", code: "x", retryAfter: NaN }]), 0)?.waitS, undefined);
+  });
+
   test("a failure shows at once, and is gone when the guest tries again", () => {
     const state = after([{ type: "status", status: "failed", error: { code: "upstream-auth-failed" } }]);
     assert.equal(bannerOf(state, 0)?.action, "try-again");
@@ -106,6 +146,8 @@ describe("banner", () => {
     assert.equal(bannerOf(gone, 0)?.action, "try-again");
     assert.equal(bannerOf(after([ENDED], gone), 0), undefined);
     assert.equal(bannerOf(INITIAL_STATE, 0), undefined);
+    const early = after([{ type: "status", status: "authenticating" }, { type: "status", status: "disconnected" }]);
+    assert.equal(bannerOf(early, 0)?.action, "try-again", "ended before the first connection");
   });
 });
 
@@ -159,18 +201,40 @@ describe("announcements", () => {
     const events = [{ type: "status", status: "connecting" }, CONNECTED, WAITING, said("Hi", "bot"), said("me", "guest"), JOINED, JOINED, said("Hello"), ENDED, ENDED];
     const { announcements } = after(/** @type {UiEvent[]} */ (events));
     assert.deepEqual(announcements.map(({ what }) => what), ["connected", "said", "joined", "said", "ended"]);
-    assert.deepEqual(announcements.map(({ n }) => n), [1, 2, 3, 4, 5]);
   });
 
   test("an outage is said once however many attempts it takes, and so is its end", () => {
-    const { announcements } = after([CONNECTED, LOST, { type: "status", status: "connecting" }, LOST, CONNECTED]);
-    assert.deepEqual(announcements.map(({ what }) => what), ["connected", "reconnecting", "connected"]);
+    const lost = after([TIME_PASSED, { type: "status", status: "connecting" }, LOST], after([CONNECTED, LOST]), CALM_MS);
+    const { announcements } = after([CONNECTED], lost, CALM_MS);
+    assert.deepEqual(announcements.map(({ what, code }) => code ?? what), ["connected", "connection-lost", "connected"]);
   });
 
-  test("only the last few are kept, their numbers go on", () => {
-    const { announcements } = after(Array.from({ length: 50 }, (_, n) => said(String(n))));
-    assert.ok(announcements.length <= 20);
-    assert.equal(announcements.at(-1)?.n, 50);
+  test("a short outage is not said", () => {
+    const { announcements } = after([CONNECTED, LOST, { type: "status", status: "connecting" }, CONNECTED]);
+    assert.deepEqual(announcements.map(({ what }) => what), ["connected"]);
+  });
+
+  test("what the banner shows is said when it changes", () => {
+    const lost = after([TIME_PASSED], after([CONNECTED, LOST]), CALM_MS);
+    const { announcements } = after([{ type: "network", isOnline: false }, TIME_PASSED], lost, CALM_MS);
+    assert.deepEqual(announcements.map(({ what, code }) => code ?? what), ["connected", "connection-lost", "offline"]);
+  });
+
+  test("a failure is said again when trying again fails again", () => {
+    const failed = /** @type {UiEvent} */ ({ type: "status", status: "failed", error: { code: "internal" } });
+    const { announcements } = after([failed, { type: "status", status: "authenticating" }, failed, { type: "status", status: "authenticating" }, CONNECTED]);
+    assert.deepEqual(announcements.map(({ what }) => what), ["error", "error", "connected"]);
+  });
+
+  test("a message that was not sent is said with its text", () => {
+    const { announcements } = after([{ type: "message", from: "guest", text: "me", clientId: "c" }, { type: "receipt", clientId: "c", status: "failed" }]);
+    assert.deepEqual(announcements, [{ what: "failed", text: "me" }]);
+  });
+
+  test("none is lost, however many come at once, and what has been said is gone", () => {
+    const state = after(Array.from({ length: 50 }, (_, n) => said(String(n))));
+    assert.equal(state.announcements.length, 50);
+    assert.deepEqual(after([{ type: "announced" }], state).announcements, []);
   });
 });
 
@@ -179,6 +243,7 @@ test("choices can be taken until the guest has said something after them", () =>
   assert.equal(answerableFrom(state), 0);
   assert.equal(answerableFrom(after([said("this", "guest")], state)), 2);
   assert.equal(answerableFrom(after([ENDED], state)), Infinity);
+  assert.equal(answerableFrom(after([ENDED, { type: "restarted" }, CONNECTED], state)), 3, "not in the next conversation");
 });
 
 test("neighbours are one group within a minute, by the same sender", () => {
@@ -190,8 +255,8 @@ test("neighbours are one group within a minute, by the same sender", () => {
 });
 
 test("an event that changes nothing returns the same state", () => {
-  const state = after([CONNECTED]);
-  for (const event of /** @type {UiEvent[]} */ ([{ type: "scrolled", isAtEnd: true }, { type: "network", isOnline: true }, { type: "dismissed" }])) {
+  const state = after([CONNECTED, { type: "announced" }]);
+  for (const event of /** @type {UiEvent[]} */ ([{ type: "scrolled", isAtEnd: true }, { type: "network", isOnline: true }, { type: "dismissed" }, { type: "announced" }])) {
     assert.equal(reduce(state, event, 0), state);
   }
 });

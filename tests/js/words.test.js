@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { ERRORS } from "../../src/guestwire/web/widget/core/tables.js";
 import { Words } from "../../src/guestwire/web/widget/core/words.js";
+import { initialOf, nameOf } from "../../src/guestwire/web/widget/elements/view.js";
 import en from "../../src/guestwire/web/widget/locales/en.js";
 
 const words = new Words("en", en);
@@ -15,24 +16,18 @@ const NOT_FOR_GUESTS = new Set([
   "port-in-use",
   "oauth-refused",
   "scope-missing",
-  "bad-request",
-  "not-found",
   "method-not-allowed",
   "tls-failed",
   "redirected",
   "bad-answer",
   "local-protocol",
-  "hello-timeout",
-  "moved",
-  "position-lost",
-  "too-slow",
   "conflict",
   "too-large",
   "unsupported-media-type",
 ]);
 
 test("every error that can reach a guest says what happened and what to do next", () => {
-  for (const code of [...Object.keys(ERRORS), "offline"]) {
+  for (const code of [...Object.keys(ERRORS), "offline", "not-connected"]) {
     if (NOT_FOR_GUESTS.has(code)) continue;
     assert.ok(words.has(`error.${code}`), `error.${code}`);
     assert.ok(words.has(`next.${code}`), `next.${code}`);
@@ -50,6 +45,15 @@ test("plurals and numbers are the language's", () => {
 
 test("values are filled in once, as they are", () => {
   assert.equal(words.say("notice.joined", { name: "{name} $& <b>" }), "{name} $& <b> has joined");
+});
+
+test("a value of the other direction can't reorder the sentence, and nothing turns it", () => {
+  assert.equal(words.say("notice.joined", { name: "עדה" }), "\u2068עדה\u2069 has joined");
+  assert.equal(words.say("notice.joined", { name: "\u202eEve" }), "\u2068Eve\u2069 has joined");
+  assert.equal(words.say("say.message", { name: "עדה", text: "x" }), "עדה: x");
+  assert.equal(new Words("he", en).say("notice.joined", { name: "Ada" }), "\u2068Ada\u2069 has joined");
+  assert.equal(nameOf(words, "agent", "\u202e "), "Agent");
+  assert.equal(initialOf("\u2067ada"), "A");
 });
 
 test("a missing word shows its key, an unknown language is English", () => {

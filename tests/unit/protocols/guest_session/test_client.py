@@ -548,7 +548,12 @@ class Joined(RuleBasedStateMachine):
     @precondition(lambda self: self.wire)
     @rule()
     def write(self) -> None:
-        """One frame reaches the provider, and the shell is told so."""
+        """One frame reaches the provider, and the shell is told so.
+
+        It takes its time: a network that stalls can deliver what was paced in one burst, and what a provider then
+        refuses is lost, because the plain protocol's errors name no message.
+        """
+        self.now += 0.1
         effect = self.wire.popleft()
         self.server.frame_received(effect.text, self.now)
         for reply in self.server.effects():

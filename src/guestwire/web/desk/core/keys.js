@@ -33,9 +33,10 @@ export function commandFor(press, isWriting) {
   for (const shortcut of SHORTCUTS) {
     if (shortcut.isAlt !== press.altKey || (!shortcut.isAlt && isWriting)) continue;
     if (press.key.toLowerCase() === shortcut.key.toLowerCase()) return shortcut.command;
-    // On a Mac, Option with a letter makes another character; only then does the position of the key decide.
+    // On a Mac, Option with a letter makes another character; only then does the position of the key decide. Not while
+    // writing, where that character is text.
     const isLetter = /^[a-z]$/iu.test(press.key);
-    if (shortcut.isAlt && shortcut.code === press.code && !isLetter) return shortcut.command;
+    if (shortcut.isAlt && !isWriting && shortcut.code === press.code && !isLetter) return shortcut.command;
   }
   return undefined;
 }

@@ -38,9 +38,10 @@ export function safeImageUrl(text) {
 }
 
 // One pass, no nested repetition, so that no text makes it slow. In order: URLs with a scheme, bare www., mail addresses.
-const LINK = /\b(?:https?:\/\/|mailto:|tel:\+?|www\.)[^\s<>"'`\u200b]+|[\w.%+-]{1,64}@[a-z\d-]{1,63}(?:\.[a-z\d-]{1,63}){1,8}/giu;
+// Characters that turn the direction end a link: it must read as where it leads.
+const LINK = /\b(?:https?:\/\/|mailto:|tel:\+?|www\.)[^\s<>"'`\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]+|[\w.%+-]{1,64}@[a-z\d-]{1,63}(?:\.[a-z\d-]{1,63}){1,8}/giu;
 const MAIL = /^[^:/]+@/u;
-const TRAILING = /[.,;:!?…»”’*_~]$/u;
+const TRAILING = new Set(".,;:!?…»”’*_~");
 const PAIRS = new Map([[")", "("], ["]", "["], ["}", "{"]]);
 
 /**
@@ -72,11 +73,16 @@ export function parseRichText(text) {
  * @param {string} url
  */
 function withoutTrailing(url) {
-  for (;;) {
-    const last = url.at(-1) ?? "";
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const character of url) counts.set(character, (counts.get(character) ?? 0) + 1);
+  let { length } = url;
+  for (; length > 0; length -= 1) {
+    const last = url[length - 1];
     const opening = PAIRS.get(last);
-    const isOurs = opening ? url.split(last).length <= url.split(opening).length : !TRAILING.test(last);
-    if (isOurs) return url;
-    url = url.slice(0, -1);
+    const count = counts.get(last) ?? 0;
+    if (opening ? count <= (counts.get(opening) ?? 0) : !TRAILING.has(last)) break;
+    counts.set(last, count - 1);
   }
+  return url.slice(0, length);
 }

@@ -5,7 +5,7 @@
  * Views compare parts by identity: a part that did not change is the same object.
  */
 
-/** @import { ChatEvent, ConnectionStatus, MessageRow, StatusError, Transcript } from "./types.js" */
+/** @import { ChatEvent, ConnectionStatus, ContentItem, MessageRow, Row, StatusError, Transcript } from "./types.js" */
 
 import { applyEvent, EMPTY_TRANSCRIPT } from "./transcript.js";
 
@@ -17,40 +17,48 @@ import { applyEvent, EMPTY_TRANSCRIPT } from "./transcript.js";
  * @typedef {{ type: "network", isOnline: boolean }} NetworkChanged
  * @typedef {{ type: "dismissed" }} Dismissed The guest has read the problem.
  * @typedef {{ type: "problem", code: string }} ProblemFound Something the guest wanted was refused here, before the wire.
+ * @typedef {{ type: "ending" }} Ending The guest has confirmed the end.
+ * @typedef {{ type: "announced" }} Announced All announcements have been said.
  * @typedef {{ type: "restarted" }} Restarted A new conversation begins below the old one.
  * @typedef {{ type: "time-passed" }} TimePassed The clock's word that `nextDeadline()` is over.
- * @typedef {ChatEvent | SessionKnown | Scrolled | NetworkChanged | Dismissed | ProblemFound | Restarted | TimePassed} UiEvent
+ * @typedef {ChatEvent | SessionKnown | Scrolled | NetworkChanged | Dismissed | ProblemFound | Ending | Announced
+ *   | Restarted | TimePassed} UiEvent
  */
 
 /**
- * Something to be said to screen readers, once, in the order of `n`.
+ * Something to be said to screen readers, once.
  *
  * @typedef {object} Announcement
- * @property {number} n
- * @property {"said" | "joined" | "left" | "ended" | "connected" | "reconnecting" | "error" | "no-agent"} what
+ * @property {"said" | "joined" | "left" | "ended" | "new" | "connected" | "failed" | "unconfirmed" | "error" | "no-agent"} what
  * @property {string} [name]
  * @property {string} [from]
  * @property {string} [text]
+ * @property {ContentItem[]} [content]
  * @property {string} [code]
  */
 
 /**
  * @typedef {object} UiState
  * @property {ConnectionStatus} status
+ * @property {boolean} hasStarted Whether it was begun: a `disconnected` after that has given up.
  * @property {boolean} hasConnected Whether the socket was ever open for this conversation.
  * @property {boolean} isOnline
  * @property {StatusError} [error] Why the connection failed or is being tried again.
  * @property {number} [retryAt]
- * @property {number} [troubleSince] Since when the connection has been lost.
+ * @property {number} [troubleSince] Since when the connection, or the network below it, has been lost.
+ * @property {string} [saidTrouble] Code of the trouble that was announced last, while it lasts.
+ * @property {boolean} owesConnected Whether the next time that all is well is to be announced.
+ * @property {boolean} isEnding Whether the guest has ended the chat and the provider has not yet confirmed it.
  * @property {{ code: string, text?: string, until?: number }} [problem] What was refused while the connection stayed.
  * @property {string[]} extensions
  * @property {Transcript} transcript
+ * @property {number} startsAt The row at which this conversation begins.
  * @property {Record<string, number>} typingUntil By sender.
  * @property {number} [waitingSince] Last sign of life while no agent has the conversation.
  * @property {boolean} isUnattended Whether nobody has answered for so long that the guest should know.
  * @property {boolean} isAtEnd Whether the reader is at the end of the transcript.
  * @property {number} unread Messages that came while the reader was further up.
- * @property {Announcement[]} announcements The last few.
+ * @property {Announcement[]} announcements What is still to be said.
  */
 
 /** An indicator without a duration hides after this (guest-session §4.3 rule 6). */
@@ -65,15 +73,23 @@ export const CALM_MS = 1_000;
 /** Reasons that mean at once what `UNATTENDED_AFTER_MS` of silence means. */
 const UNATTENDED_REASONS = new Set(["no-agents", "flow-unpublished"]);
 
-const KEPT_ANNOUNCEMENTS = 20;
+/** The longest wait that is believed. */
+const LONGEST_WAIT_S = 3600;
+
+/** What only the owner of the site can mend: trying again would only fail again. */
+const HOPELESS = new Set(["bad-request", "not-found"]);
 
 /** @type {UiState} */
 export const INITIAL_STATE = Object.freeze({
   status: "disconnected",
+  hasStarted: false,
   hasConnected: false,
   isOnline: true,
+  owesConnected: true,
+  isEnding: false,
   extensions: [],
   transcript: EMPTY_TRANSCRIPT,
+  startsAt: 0,
   typingUntil: {},
   isUnattended: false,
   isAtEnd: true,
@@ -90,6 +106,17 @@ export const INITIAL_STATE = Object.freeze({
  * @returns {UiState} The same object when nothing changed.
  */
 export function reduce(state, event, now) {
+  const next = apply(state, event, now);
+  return next === state ? state : sayTrouble(next, now);
+}
+
+/**
+ * @param {UiState} state
+ * @param {UiEvent} event
+ * @param {number} now
+ * @returns {UiState}
+ */
+function apply(state, event, now) {
   switch (event.type) {
     case "status":
       return applyStatus(state, event, now);
@@ -100,16 +127,22 @@ export function reduce(state, event, now) {
         ? state
         : { ...state, isAtEnd: event.isAtEnd, unread: event.isAtEnd ? 0 : state.unread };
     case "network":
-      return event.isOnline === state.isOnline ? state : { ...state, isOnline: event.isOnline };
+      return applyNetwork(state, event.isOnline, now);
     case "dismissed":
       return state.problem ? { ...state, problem: undefined } : state;
     case "problem":
       return announce({ ...state, problem: { code: event.code } }, { what: "error", code: event.code });
     case "error": {
       const { code, text, retryAfter } = event;
-      const until = retryAfter === undefined ? undefined : now + retryAfter * 1000;
+      const until = timeAfter(now, retryAfter);
       return announce({ ...state, problem: { code, text, until } }, { what: "error", code, text });
     }
+    case "ending":
+      return hasEnded(state) || state.status === "disconnected" || state.status === "failed"
+        ? state
+        : { ...state, isEnding: true };
+    case "announced":
+      return state.announcements.length ? { ...state, announcements: [] } : state;
     case "restarted":
       return restart(state);
     case "time-passed":
@@ -128,23 +161,52 @@ export function reduce(state, event, now) {
 function applyStatus(state, event, now) {
   const { status, error, retryIn } = event;
   const isTrouble = status === "reconnecting" || status === "failed";
-  const wasTrouble = state.troubleSince !== undefined;
   // Quiet again: it is well, given up on purpose, or begun anew by the guest.
   const isSettled = status === "connected" || status === "disconnected" || (state.status === "failed" && !isTrouble);
-  /** @type {UiState} */
-  const next = {
+  return {
     ...state,
     status,
+    hasStarted: state.hasStarted || status !== "disconnected",
+    isEnding: state.isEnding && status !== "disconnected" && status !== "failed",
     // An error stays in view while the attempts that follow it are under way.
     error: error ?? (isSettled ? undefined : state.error),
-    retryAt: retryIn === undefined ? undefined : now + retryIn * 1000,
+    retryAt: timeAfter(now, retryIn),
     hasConnected: state.hasConnected || status === "connected",
     troubleSince: isSettled ? undefined : (state.troubleSince ?? (isTrouble ? now : undefined)),
   };
-  if (status === "failed") return announce(next, { what: "error", code: error?.code ?? "internal", text: error?.text });
-  if (status === "reconnecting" && !wasTrouble) return announce(next, { what: "reconnecting" });
-  if (status === "connected" && (wasTrouble || !state.hasConnected)) return announce(next, { what: "connected" });
+}
+
+/**
+ * A socket that was open when the network went may count as open for minutes; nothing gets through it.
+ *
+ * @param {UiState} state
+ * @param {boolean} isOnline
+ * @param {number} now
+ * @returns {UiState}
+ */
+function applyNetwork(state, isOnline, now) {
+  if (isOnline === state.isOnline) return state;
+  const next = { ...state, isOnline };
+  if (state.status === "connected") next.troubleSince = isOnline ? undefined : now;
   return next;
+}
+
+/**
+ * Announce what stands in the guest's way, once for each thing, and that it no longer does.
+ *
+ * @param {UiState} state
+ * @param {number} now
+ * @returns {UiState}
+ */
+function sayTrouble(state, now) {
+  const trouble = troubleOf(state, now);
+  let next = state;
+  if (trouble?.code !== state.saidTrouble) next = { ...next, saidTrouble: trouble?.code };
+  if (trouble && trouble.code !== state.saidTrouble) {
+    next = announce({ ...next, owesConnected: true }, { what: "error", code: trouble.code, text: trouble.text });
+  }
+  const isWell = state.status === "connected" && state.troubleSince === undefined && !hasEnded(state);
+  return isWell && state.owesConnected ? announce({ ...next, owesConnected: false }, { what: "connected" }) : next;
 }
 
 /**
@@ -165,20 +227,29 @@ function applyToTranscript(state, event, now) {
     // Who writes wants to see it: the reader is brought to the end, and an old refusal is no longer news.
     next = { ...next, problem: undefined, isAtEnd: true, unread: 0 };
   }
+  // What comes through a connection shows that it is there, whatever the browser says of the network.
+  const isFromOutside = event.type !== "receipt" && !("from" in event && event.from === "guest");
+  if (next.status === "connected" && next.troubleSince !== undefined && isFromOutside) next.troubleSince = undefined;
+  if (next.isEnding && hasEnded(next)) next.isEnding = false;
+  if (event.type === "receipt" && transcript !== before && (event.status === "failed" || event.status === "unconfirmed")) {
+    const row = transcript.rows.find((other) => other.kind === "message" && other.clientId === event.clientId);
+    next = announce(next, { what: event.status, text: row?.kind === "message" ? row.text : "" });
+  }
   next = watchForAgents(next, event, now);
   for (const row of transcript.rows.slice(before.rows.length)) {
     if (row.kind === "notice") {
       next = announce(next, { what: row.notice, name: row.name });
     } else if (row.from !== "guest") {
       if (!next.isAtEnd) next.unread += 1;
-      next = announce(next, { what: "said", name: row.name, from: row.from, text: row.text });
+      next = announce(next, { what: "said", name: row.name, from: row.from, text: row.text, content: row.content });
     }
   }
   return next;
 }
 
 /**
- * Count the time without an agent from the beginning of the wait, or from the bot's last word.
+ * Count the time without an agent from the beginning of the wait, or from the last word; not while a bot has offered
+ * choices: then it waits for the guest.
  *
  * @param {UiState} state
  * @param {ChatEvent} event
@@ -191,8 +262,13 @@ function watchForAgents(state, event, now) {
   if (reason && UNATTENDED_REASONS.has(reason) && !state.isUnattended) {
     return announce({ ...state, isUnattended: true }, { what: "no-agent" });
   }
-  const isSignOfLife = event.type === "message" && event.from !== "guest";
-  if (state.waitingSince !== undefined && !isSignOfLife) return state;
+  const isMessage = event.type === "message";
+  const isSignOfLife = isMessage && event.from !== "guest";
+  if (isSignOfLife && event.content?.some(({ contentType }) => contentType === "QuickReply")) {
+    return { ...state, waitingSince: undefined, isUnattended: false };
+  }
+  const isBeginning = state.waitingSince === undefined && (isMessage || event.type === "conversation-update");
+  if (!isSignOfLife && !isBeginning) return state;
   return { ...state, waitingSince: now, isUnattended: false };
 }
 
@@ -219,27 +295,42 @@ function passTime(state, now) {
  * @returns {UiState}
  */
 function restart(state) {
+  /** @type {Row[]} */
   const rows = state.transcript.rows.map((row) => {
     if (row.kind !== "message") return row;
     const { id: _id, clientId: _clientId, seq: _seq, ...rest } = row;
     return rest;
   });
+  if (rows.length > state.startsAt) rows.push({ kind: "notice", notice: "new" });
   return {
     ...INITIAL_STATE,
     isOnline: state.isOnline,
     announcements: state.announcements,
     transcript: { rows, typing: [] },
+    startsAt: rows.length,
   };
 }
 
 /**
  * @param {UiState} state
- * @param {Omit<Announcement, "n">} announcement
+ * @param {Announcement} announcement
  * @returns {UiState}
  */
 function announce(state, announcement) {
-  const n = (state.announcements.at(-1)?.n ?? 0) + 1;
-  return { ...state, announcements: [...state.announcements.slice(1 - KEPT_ANNOUNCEMENTS), { ...announcement, n }] };
+  return { ...state, announcements: [...state.announcements, announcement] };
+}
+
+/**
+ * @param {number} now
+ * @param {number | undefined} seconds From outside, so it may be anything.
+ */
+function timeAfter(now, seconds) {
+  return seconds === undefined || Number.isNaN(seconds) ? undefined : now + Math.min(seconds, LONGEST_WAIT_S) * 1000;
+}
+
+/** @param {UiState} state */
+function hasEnded({ transcript }) {
+  return transcript.status === "ended";
 }
 
 // --- what views ask ------------------------------------------------------------------------------------------------
@@ -263,15 +354,15 @@ export function nextDeadline(state, now) {
 }
 
 /**
- * What the composer is: `off` before the first connection, `on`, or `ended`. On while reconnecting: what is sent then
- * waits for the socket.
+ * What the composer is: `off` before the first connection and once the guest has ended the chat, `on`, or `ended`. On
+ * while reconnecting: what is sent then waits for the socket.
  *
  * @param {UiState} state
  * @returns {"off" | "on" | "ended"}
  */
 export function composerMode(state) {
-  if (state.transcript.status === "ended") return "ended";
-  return state.hasConnected ? "on" : "off";
+  if (hasEnded(state)) return "ended";
+  return state.hasConnected && !state.isEnding ? "on" : "off";
 }
 
 /**
@@ -280,7 +371,7 @@ export function composerMode(state) {
  * @property {string} code Key of the words.
  * @property {string} [text] The other side's words, for a code without words of ours; untrusted.
  * @property {number} [waitS] Whole seconds to wait, or until the next attempt.
- * @property {"try-again" | "try-now" | "dismiss"} action
+ * @property {"try-again" | "try-now" | "dismiss"} [action] Absent when nothing that the guest could do would help.
  */
 
 /**
@@ -291,23 +382,41 @@ export function composerMode(state) {
  * @returns {Banner | undefined}
  */
 export function bannerOf(state, now) {
-  const { status, error, problem } = state;
-  /** @param {number | undefined} until */
-  const wait = (until) => (until !== undefined && until > now ? { waitS: Math.ceil((until - now) / 1000) } : {});
+  const trouble = troubleOf(state, now);
+  const { problem } = state;
+  if (trouble || !problem) return trouble;
+  return { level: "warning", code: problem.code, text: problem.text, ...waitUntil(problem.until, now), action: "dismiss" };
+}
+
+/**
+ * What is wrong with the connection, if anything.
+ *
+ * @param {UiState} state
+ * @param {number} now
+ * @returns {Banner | undefined}
+ */
+function troubleOf(state, now) {
+  const { status, error, hasConnected, isOnline } = state;
   if (status === "failed") {
-    return { level: "danger", code: error?.code ?? "internal", text: error?.text, action: "try-again" };
+    const code = error?.code ?? "internal";
+    return { level: "danger", code, text: error?.text, ...(!HOPELESS.has(code) && { action: "try-again" }) };
   }
-  if (status === "disconnected" && composerMode(state) === "on") {
+  if (status === "disconnected" && state.hasStarted && !hasEnded(state)) {
     return { level: "warning", code: "closed", action: "try-again" };
   }
-  if (state.troubleSince !== undefined && now >= state.troubleSince + CALM_MS) {
-    const code = state.isOnline ? (error?.code ?? "connection-lost") : "offline";
-    return { level: "warning", code, text: error?.text, ...(state.isOnline && wait(state.retryAt)), action: "try-now" };
-  }
-  if (problem) {
-    return { level: "warning", code: problem.code, text: problem.text, ...wait(problem.until), action: "dismiss" };
-  }
-  return undefined;
+  if (state.troubleSince === undefined || now < state.troubleSince + CALM_MS) return undefined;
+  const lost = error?.code ?? "connection-lost";
+  const code = !isOnline ? "offline" : lost === "connection-lost" && !hasConnected ? "not-connected" : lost;
+  return { level: "warning", code, text: error?.text, ...(isOnline && waitUntil(state.retryAt, now)), action: "try-now" };
+}
+
+/**
+ * @param {number | undefined} until
+ * @param {number} now
+ * @returns {{ waitS?: number }}
+ */
+function waitUntil(until, now) {
+  return until !== undefined && until > now ? { waitS: Math.ceil((until - now) / 1000) } : {};
 }
 
 /**
@@ -318,7 +427,8 @@ export function bannerOf(state, now) {
  */
 export function answerableFrom(state) {
   if (composerMode(state) !== "on") return Infinity;
-  return state.transcript.rows.findLastIndex((row) => row.kind === "message" && row.from === "guest") + 1;
+  const answered = state.transcript.rows.findLastIndex((row) => row.kind === "message" && row.from === "guest");
+  return Math.max(state.startsAt, answered + 1);
 }
 
 /**

@@ -96,7 +96,7 @@
  * @property {boolean} [late]
  */
 
-/** @typedef {{ kind: "notice", notice: "joined" | "left" | "ended", name?: string }} NoticeRow */
+/** @typedef {{ kind: "notice", notice: "joined" | "left" | "ended" | "new", name?: string }} NoticeRow */
 
 /** @typedef {MessageRow | NoticeRow} Row */
 

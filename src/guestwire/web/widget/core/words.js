@@ -6,6 +6,12 @@
 
 const DAY_MS = 86_400_000;
 
+/** Characters that nobody sees, and that turn the direction of what follows them. */
+const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+const LEFT_TO_RIGHT = /[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Han}\p{Script=Hangul}\p{Script=Thai}]/u;
+const RIGHT_TO_LEFT_LANGUAGES = /^(?:ar|ckb|dv|fa|he|ps|sd|ug|ur|yi)\b/u;
+
 export class Words {
   #catalogue;
   #plurals;
@@ -14,6 +20,8 @@ export class Words {
   #dates;
   #relative;
   #full;
+  /** Letters that run against the language's direction. */
+  #foreign;
 
   /**
    * @param {string} language A BCP 47 tag; one that Intl doesn't know means English.
@@ -28,11 +36,13 @@ export class Words {
     this.#times = new Intl.DateTimeFormat(lang, { hour: "numeric", minute: "2-digit" });
     this.#dates = new Intl.DateTimeFormat(lang, { weekday: "long", day: "numeric", month: "long" });
     this.#full = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "short" });
+    this.#foreign = RIGHT_TO_LEFT_LANGUAGES.test(lang) ? LEFT_TO_RIGHT : RIGHT_TO_LEFT;
     this.#relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
   }
 
   /**
-   * Say `key`, with its `{name}`s filled in; numbers are written as the language does, `n` chooses the plural.
+   * Say `key`, with its `{name}`s filled in; numbers are written as the language does, `n` chooses the plural. A value
+   * of the other direction is isolated, so that it can't reorder the sentence around it; `say.…` is only heard.
    *
    * @param {string} key
    * @param {Record<string, string | number>} [values]
@@ -44,8 +54,15 @@ export class Words {
     const text = typeof entry === "string" ? entry : (entry[rule] ?? entry.other ?? key);
     return text.replace(/\{(\w+)\}/gu, (_, name) => {
       const value = values[name] ?? "";
-      return typeof value === "number" ? this.#numbers.format(value) : value;
+      if (typeof value === "number") return this.#numbers.format(value);
+      return name === "code" || key.startsWith("say.") ? value : this.#isolated(value);
     });
+  }
+
+  /** @param {string} value */
+  #isolated(value) {
+    const plain = withoutTurns(value);
+    return plain !== value || this.#foreign.test(plain) ? `\u2068${plain}\u2069` : plain;
   }
 
   /** @param {string} key */
@@ -73,6 +90,14 @@ export class Words {
     const text = days === 0 || days === -1 ? this.#relative.format(days, "day") : this.#dates.format(ms);
     return text.charAt(0).toLocaleUpperCase(this.lang) + text.slice(1);
   }
+}
+
+/**
+ * @param {string} text
+ * @returns {string} `text` in the order in which it is written.
+ */
+export function withoutTurns(text) {
+  return text.replaceAll(TURNS, "");
 }
 
 /**

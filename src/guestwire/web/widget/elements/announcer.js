@@ -3,29 +3,33 @@
  */
 
 /** @import { Announcement } from "../core/store.js" */
+/** @import { ContentItem } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
 
+import { CLOCK } from "../io/clock.js";
 import { el } from "./dom.js";
+import { contentWords } from "./rich-content.js";
 import { nameOf } from "./view.js";
 
-/** Older lines are taken away again, so that nobody comes across them while browsing. */
-const KEPT_LINES = 4;
+/** A line is taken away after this, so that nobody comes across it while browsing. */
+const LINE_MS = 5_000;
 
 export class Announcer {
-  #spoken = 0;
   element = el("div", { class: "announcer", part: "announcer", "aria-live": "polite" });
 
   /**
-   * @param {Announcement[]} announcements
+   * @param {Announcement} announcement
    * @param {Words} words
    */
-  say(announcements, words) {
-    for (const announcement of announcements) {
-      if (announcement.n <= this.#spoken) continue;
-      this.#spoken = announcement.n;
-      this.element.append(el("p", {}, sentence(announcement, words)));
-    }
-    while (this.element.childElementCount > KEPT_LINES) this.element.firstElementChild?.remove();
+  say(announcement, words) {
+    this.sayText(sentence(announcement, words));
+  }
+
+  /** @param {string} text */
+  sayText(text) {
+    const line = el("p", {}, text);
+    this.element.append(line);
+    CLOCK.setTimer(() => line.remove(), LINE_MS);
   }
 }
 
@@ -34,18 +38,30 @@ export class Announcer {
  * @param {Words} words
  * @returns {string}
  */
-function sentence({ what, name, from, text, code }, words) {
+function sentence({ what, name, from, text, code, content = [] }, words) {
   switch (what) {
     case "said":
-      return words.say("say.message", { name: nameOf(words, from ?? "", name), text: text ?? "" });
+      return words.say("say.message", { name: nameOf(words, from ?? "", name), text: text || inWords(content, words) });
     case "connected":
-    case "reconnecting":
-      return words.say(`say.${what}`);
+      return words.say("say.connected");
+    case "failed":
+    case "unconfirmed":
+      return words.say(`say.${what}`, { text: text ?? "" });
     case "error":
       return errorWords(words, code ?? "unknown", text).join(" ");
     default:
-      return words.say(`notice.${what}`, { name: name ?? words.say("someone") });
+      return words.say(`notice.${what}`, { name: name || words.say("someone") });
   }
+}
+
+/**
+ * @param {ContentItem[]} content Of a message without text.
+ * @param {Words} words
+ */
+function inWords(content, words) {
+  const { titles, choices } = contentWords(content);
+  const said = choices.length ? [words.say("say.choices", { n: choices.length, list: choices.join(", ") })] : [];
+  return [...titles, ...said].join(". ") || words.say("content.unknown");
 }
 
 /**

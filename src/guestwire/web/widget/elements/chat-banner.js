@@ -41,7 +41,8 @@ export class ChatBannerElement extends HTMLElement {
     setText(this.#title, title);
     setText(this.#next, next);
     setText(this.#wait, waitS ? words.say(action === "dismiss" ? "wait.problem" : "wait.warning", { n: waitS }) : "");
-    setText(this.#button, words.say(action));
+    setText(this.#button, action ? words.say(action) : "");
+    setAttributes(this.#button, { hidden: !action });
     setAttributes(this, { "data-level": level, "data-code": code, hidden: false });
   }
 }

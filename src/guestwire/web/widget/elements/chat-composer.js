@@ -23,7 +23,6 @@ export class ChatComposerElement extends HTMLElement {
     dir: "auto",
     enterkeyhint: "send",
     autocomplete: "off",
-    "aria-describedby": "counter",
     disabled: true,
   });
   // Repeats the text invisibly, so that the field grows with it without a script measuring anything.
@@ -34,7 +33,9 @@ export class ChatComposerElement extends HTMLElement {
   #endedText = el("p", { class: "ended-text" });
   #startNew = el("button", { type: "button", class: "button loud", part: "button start-button" });
   #ended = el("div", { class: "ended", part: "ended", hidden: true }, this.#endedText, this.#startNew);
-  #isOn = false;
+  #mode = /** @type {ReturnType<typeof composerMode>} */ ("off");
+  /** How near the text is to its limit: 0 far, 1 near, 2 over. */
+  #nearness = 0;
   /** @type {View["words"] | undefined} */
   #words;
 
@@ -72,7 +73,12 @@ export class ChatComposerElement extends HTMLElement {
 
   /** Whether it takes text now. */
   get isOn() {
-    return this.#isOn;
+    return this.#mode === "on";
+  }
+
+  /** Whether it has something for the focus now. */
+  get takesFocus() {
+    return this.#mode !== "off";
   }
 
   /** @override */
@@ -84,36 +90,46 @@ export class ChatComposerElement extends HTMLElement {
   set view({ state, words }) {
     const mode = composerMode(state);
     this.#words = words;
-    setAttributes(this.#input, {
-      "aria-label": words.say("composer"),
-      placeholder: words.say(
-        mode === "on" ? "composer.placeholder" : state.status === "failed" ? "composer.failed" : "composer.off",
-      ),
-    });
+    this.#mode = mode;
+    const hint = mode === "on" ? "placeholder" : state.isEnding ? "ending" : isGivenUp(state) ? "failed" : "off";
+    setAttributes(this.#input, { "aria-label": words.say("composer"), placeholder: words.say(`composer.${hint}`) });
     setAttributes(this.#send, { "aria-label": words.say("send"), title: words.say("send") });
     setText(this.#endedText, words.say("ended"));
     setText(this.#startNew, words.say("start-new"));
-    this.#isOn = mode === "on";
     setAttributes(this.#form, { hidden: mode === "ended" });
     setAttributes(this.#ended, { hidden: mode !== "ended" });
-    if (this.#input.disabled === this.#isOn) this.#input.disabled = !this.#isOn;
+    if (this.#input.disabled === this.isOn) this.#input.disabled = !this.isOn;
     this.#showText();
   }
 
   #submit() {
-    if (!this.#isOn || !this.text.trim()) return;
+    if (!this.isOn || !this.text.trim()) return;
     if (!request(this, "chat-send", { text: this.text })) return;
     this.text = "";
     request(this, "chat-draft", "");
   }
 
   #showText() {
-    this.#field.dataset.value = this.text;
+    const value = this.text || this.#input.placeholder;
+    if (this.#field.dataset.value !== value) this.#field.dataset.value = value;
     const left = MAX_TEXT_BYTES - utf8Length(this.text);
-    setAttributes(this.#counter, { hidden: !this.#isOn || left >= WARN_BELOW_BYTES, "data-over": left < 0 });
-    setText(this.#counter, this.#words?.say(left < 0 ? "bytes.over" : "bytes.left", { n: Math.abs(left) }) ?? "");
-    setAttributes(this.#input, { "aria-invalid": left < 0 && "true" });
+    const nearness = left < 0 ? 2 : left < WARN_BELOW_BYTES && this.isOn ? 1 : 0;
+    const words = this.#words?.say(left < 0 ? "bytes.over" : "bytes.left", { n: Math.abs(left) }) ?? "";
+    setAttributes(this.#counter, { hidden: !this.isOn || !nearness, "data-over": left < 0 });
+    setText(this.#counter, words);
+    setAttributes(this.#input, {
+      "aria-invalid": left < 0 && "true",
+      "aria-describedby": this.isOn && nearness > 0 && "counter",
+    });
+    // The description is heard on the way into the field; who is writing hears of the limit once, and of its end once.
+    if (nearness > this.#nearness) request(this, "chat-announce", words);
+    this.#nearness = nearness;
     // Not `disabled`: a button that has the focus keeps it.
-    setAttributes(this.#send, { "aria-disabled": String(!this.#isOn || !this.text.trim() || left < 0) });
+    setAttributes(this.#send, { "aria-disabled": String(!this.isOn || !this.text.trim() || left < 0) });
   }
+}
+
+/** @param {View["state"]} state */
+function isGivenUp({ status, hasStarted }) {
+  return status === "failed" || (status === "disconnected" && hasStarted);
 }

@@ -18,9 +18,9 @@ export class ChatHeaderElement extends HTMLElement {
   #mark = el("span", { class: "mark", part: "mark", "aria-hidden": "true" });
   #title = el("h2", { class: "title", part: "title" });
   #status = el("span", { class: "status-word" });
-  #with = el("span", { class: "status-with", dir: "auto" });
+  #with = el("span", { class: "status-name" });
   #dot = el("span", { class: "status-dot", "aria-hidden": "true", hidden: true }, "·");
-  #statusLine = el("p", { class: "status", part: "status" }, this.#status, " ", this.#dot, " ", this.#with);
+  #statusLine = el("p", { class: "status", part: "status" }, this.#status, " ", this.#dot, " ", el("span", { class: "status-with" }, this.#with));
   #end = el("button", { type: "button", class: "button quiet", part: "button end-button", hidden: true });
   #wire = el("div", { class: "wire", part: "wire", "aria-hidden": "true" });
   #initial = "";
@@ -39,15 +39,19 @@ export class ChatHeaderElement extends HTMLElement {
 
   /** @param {View} view */
   set view({ state, words, heading }) {
-    const { status, transcript, extensions } = state;
+    const { transcript, extensions } = state;
     const mode = composerMode(state);
+    const isCut = state.status === "connected" && state.troubleSince !== undefined;
+    const status = mode === "ended" ? "ended" : isCut ? "reconnecting" : state.status;
+    const isFirst = status === "reconnecting" && !state.hasConnected;
+    const word = state.isEnding ? "ending" : isCut ? "offline" : isFirst ? "connecting" : status;
     setText(this.#title, heading || words.say("heading"));
-    setText(this.#status, words.say(mode === "ended" ? "status.ended" : `status.${status}`));
-    const who = status === "connected" ? companion(transcript, words) : "";
+    setText(this.#status, words.say(`status.${word}`));
+    const who = word === "connected" ? companion(transcript, words) : "";
     setText(this.#with, who);
     setAttributes(this.#dot, { hidden: !who });
-    setAttributes(this.#statusLine, { "data-status": mode === "ended" ? "ended" : status });
-    setAttributes(this.#wire, { "data-status": mode === "ended" ? "ended" : status });
+    setAttributes(this.#statusLine, { "data-status": status });
+    setAttributes(this.#wire, { "data-status": status });
     setText(this.#end, words.say("end"));
     setAttributes(this.#end, { hidden: mode !== "on" || !extensions.includes("end") });
     this.#showInitial(transcript.agentName ?? "");

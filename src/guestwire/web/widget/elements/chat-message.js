@@ -74,7 +74,7 @@ export class RowView {
   #showNotice({ notice, name }, words) {
     setAttributes(this.element, { class: "row notice", part: "notice", "data-notice": notice });
     const text = words.say(`notice.${notice}`, { name: name ?? words.say("someone") });
-    this.element.replaceChildren(el("span", { class: "notice-text", dir: "auto" }, text));
+    this.element.replaceChildren(el("span", { class: "notice-text" }, text));
   }
 
   /**
@@ -94,12 +94,12 @@ export class RowView {
       "data-last": isLast,
       "data-state": row.state,
     });
+    // Whether choices can be taken, and what they answer, matters only where there may be choices.
     const isSaidAnew =
       isNew ||
-      before?.isAnswerable !== isAnswerable ||
-      before.row.text !== row.text ||
+      before?.row.text !== row.text ||
       before.row.content !== row.content ||
-      before.row.id !== row.id;
+      (row.content !== undefined && (before.isAnswerable !== isAnswerable || before.row.id !== row.id));
     if (isSaidAnew) this.#drawBody(row, side, words, isAnswerable);
     this.#showSender(row, side, isFirst, words);
     this.#showMeta(row, isLast, words);
@@ -118,17 +118,18 @@ export class RowView {
   #drawBody(row, side, words, isAnswerable) {
     const { cards, chips } = drawContent(row, words);
     const parts = [];
-    if (row.text) {
-      const text = el("div", { class: "text", dir: "auto" }, ...drawRichText(parseRichText(row.text)));
+    const said = row.text || (cards || chips ? "" : words.say("content.unknown"));
+    if (said) {
+      const text = el("div", { class: "text", dir: "auto" }, ...drawRichText(parseRichText(said)));
       parts.push(el("div", { class: "bubble", part: `bubble bubble-${side}` }, text));
     }
-    if (cards) {
-      parts.push(cards);
-      for (const button of cards.querySelectorAll("button")) button.disabled = !isAnswerable;
+    if (cards) parts.push(cards);
+    for (const content of [cards, chips]) {
+      for (const button of content?.querySelectorAll("button") ?? []) button.disabled = !isAnswerable;
     }
     this.#body.replaceChildren(...parts);
-    // Chips are taken once; a card stays to be read, its buttons with it.
-    this.#chips = isAnswerable ? chips : undefined;
+    // Chips are taken once; a card stays to be read, its buttons with it, and so do chips that are the whole message.
+    this.#chips = isAnswerable || !parts.length ? chips : undefined;
   }
 
   /**

@@ -3,7 +3,7 @@
 /** @import { Item } from "./chat-message.js" */
 /** @import { View } from "./view.js" */
 
-import { answerableFrom, areOneGroup } from "../core/store.js";
+import { answerableFrom, areOneGroup, composerMode } from "../core/store.js";
 import { startOfDay } from "../core/words.js";
 import { RowView } from "./chat-message.js";
 import { el, icon, register, request, setAttributes, setText } from "./dom.js";
@@ -21,10 +21,12 @@ export class ChatTranscriptElement extends HTMLElement {
     register(this, tag, registry);
   }
 
-  #introTitle = el("p", { class: "intro-title" });
-  #introText = el("p", { class: "intro-text" });
+  // In the direction of its words, at the page's own side.
+  #introTitle = el("bdi");
+  #introWords = el("bdi");
+  #introText = el("p", { class: "intro-text" }, this.#introWords);
   #rows = el("ol", { class: "rows", role: "list" });
-  #typingText = el("span", { class: "typing-text", dir: "auto" });
+  #typingText = el("span", { class: "typing-text" });
   #typing = el(
     "p",
     { class: "typing", part: "typing", hidden: true },
@@ -35,7 +37,11 @@ export class ChatTranscriptElement extends HTMLElement {
   #content = el(
     "div",
     { class: "content" },
-    el("div", { class: "intro", part: "intro" }, el("slot", { name: "intro" }, this.#introTitle, this.#introText)),
+    el(
+      "div",
+      { class: "intro", part: "intro" },
+      el("slot", { name: "intro" }, el("p", { class: "intro-title" }, this.#introTitle), this.#introText),
+    ),
     this.#rows,
     this.#unattended,
     this.#typing,
@@ -47,12 +53,18 @@ export class ChatTranscriptElement extends HTMLElement {
   /** @type {Map<string, RowView>} */
   #views = new Map();
   #isAtEnd = true;
+  /** Where the reader was last. */
+  #top = 0;
   #resizes = new ResizeObserver(() => this.#followEnd());
 
   connectedCallback() {
     this.#resizes.observe(this.#scroller);
     this.#resizes.observe(this.#content);
-    if (this.firstChild) return;
+    if (this.firstChild) {
+      // Being moved in the page has taken the place away.
+      if (!this.#isAtEnd) this.#scroller.scrollTop = this.#top;
+      return;
+    }
     this.append(this.#scroller, this.#pill);
     this.#scroller.addEventListener("scroll", () => this.#noteScroll(), { passive: true });
     this.#pill.addEventListener("click", () => {
@@ -74,7 +86,8 @@ export class ChatTranscriptElement extends HTMLElement {
   set view({ state, words, now }) {
     setAttributes(this.#scroller, { "aria-label": words.say("transcript") });
     setText(this.#introTitle, words.say("welcome.title"));
-    setText(this.#introText, words.say("welcome.text"));
+    setText(this.#introWords, words.say("welcome.text"));
+    setAttributes(this.#introText, { "data-off": composerMode(state) !== "on" });
     this.#showRows(itemsOf(state, words, now), words);
     this.#showTyping(state, words);
     setText(this.#unattended, words.say("notice.no-agent"));
@@ -122,7 +135,10 @@ export class ChatTranscriptElement extends HTMLElement {
 
   #noteScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    const isAtEnd = scrollHeight - scrollTop - clientHeight <= SLACK_PX;
+    // Only going up leaves the end: what grows or is made narrower around a reader also ends up away from it.
+    const isNear = scrollHeight - scrollTop - clientHeight <= SLACK_PX;
+    const isAtEnd = isNear || (this.#isAtEnd && scrollTop >= this.#top);
+    this.#top = scrollTop;
     if (isAtEnd === this.#isAtEnd) return;
     this.#isAtEnd = isAtEnd;
     request(this, "chat-scrolled", { isAtEnd });

@@ -79,7 +79,9 @@ const ICONS = {
  */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
-  setAttributes(svg, { viewBox: "0 0 24 24", class: `icon icon-${name}`, "aria-hidden": "true", focusable: "false" });
+  // Without its style sheet it would be as wide as the page.
+  const size = { width: 20, height: 20, viewBox: "0 0 24 24" };
+  setAttributes(svg, { ...size, class: `icon icon-${name}`, "aria-hidden": "true", focusable: "false" });
   const path = document.createElementNS(SVG, "path");
   path.setAttribute("d", ICONS[name]);
   svg.append(path);

@@ -5,8 +5,8 @@
 import { el, setText } from "./dom.js";
 
 export class EndDialog {
-  #title = el("h2", { class: "dialog-title", id: "end-title" });
-  #text = el("p", { class: "dialog-text", id: "end-text" });
+  #title = el("bdi");
+  #text = el("bdi");
   #cancel = el("button", { type: "submit", value: "", class: "button", part: "button", autofocus: true });
   #confirm = el("button", { type: "submit", value: "end", class: "button danger", part: "button" });
   element = el(
@@ -15,8 +15,8 @@ export class EndDialog {
     el(
       "form",
       { method: "dialog" },
-      this.#title,
-      this.#text,
+      el("h2", { class: "dialog-title", id: "end-title" }, this.#title),
+      el("p", { class: "dialog-text", id: "end-text" }, this.#text),
       el("div", { class: "dialog-buttons" }, this.#cancel, this.#confirm),
     ),
   );
@@ -30,6 +30,8 @@ export class EndDialog {
     setText(this.#text, words.say("end.text"));
     setText(this.#cancel, words.say("end.cancel"));
     setText(this.#confirm, words.say("end.confirm"));
+    // One that was moved with the page around it is open, but no longer modal.
+    this.close();
     this.element.returnValue = "";
     this.element.showModal();
     return new Promise((resolve) => {

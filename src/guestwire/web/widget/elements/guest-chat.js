@@ -105,11 +105,16 @@ export class GuestChatElement extends HTMLElement {
   #wantsFocus = false;
 
   connectedCallback() {
-    if (this.#life) return;
+    if (this.#life) {
+      // Moved: a dialog that was open is open no longer, whatever its attribute says.
+      this.#dialog.close();
+      return;
+    }
     this.#takeEarlyProperties();
     this.#life = new AbortController();
     const { signal } = this.#life;
     this.#build();
+    this.#dress();
     this.#listen(signal);
     // Attributes that the page sets right after adding the element still count.
     queueMicrotask(() => {
@@ -146,14 +151,16 @@ export class GuestChatElement extends HTMLElement {
 
   /** End the conversation, without asking. */
   end() {
-    this.#session?.end();
+    if (!this.#session) return;
+    this.#dispatch({ type: "ending" });
+    this.#session.end();
   }
 
   /** Start a new conversation; what was said stays above it. */
   startNew() {
     if (!this.#life) return;
-    this.#session?.stop();
     this.#dispatch({ type: "restarted" });
+    this.#session?.stop();
     this.#begin();
   }
 
@@ -198,27 +205,39 @@ export class GuestChatElement extends HTMLElement {
       this.#announcer.element,
       this.#dialog.element,
     );
+    // The page's own shortcuts are not meant by who writes here.
+    for (const type of ["keydown", "keypress", "keyup"]) frame.addEventListener(type, (event) => event.stopPropagation());
     this.#root.append(frame);
-    composer.text = recall("draft");
-    loadStyles().then((sheets) => {
-      this.#root.adoptedStyleSheets = sheets;
-      // Nothing is shown before its styles are there.
-      frame.hidden = false;
-      this.#renderSoon();
-    });
+  }
+
+  async #dress() {
+    this.#root.adoptedStyleSheets = await loadStyles();
+    // Nothing is shown before its styles are there.
+    setAttributes(/** @type {Element} */ (this.#root.firstElementChild), { hidden: false });
+    this.#renderSoon();
   }
 
   /** @param {AbortSignal} signal */
   #listen(signal) {
     const network = () => this.#dispatch({ type: "network", isOnline: navigator.onLine });
     const retry = () => {
+      if (navigator.onLine) this.#session?.setOnline(true);
       network();
-      if (navigator.onLine && document.visibilityState === "visible") this.#session?.retryNow();
+      if (navigator.onLine && document.visibilityState === "visible") this.#session?.wake();
     };
     window.addEventListener("online", retry, { signal });
+    // Style sheets that could not be had may be there now.
+    window.addEventListener("online", () => this.#dress(), { signal });
     window.addEventListener("pageshow", retry, { signal });
     document.addEventListener("visibilitychange", retry, { signal });
-    window.addEventListener("offline", network, { signal });
+    window.addEventListener(
+      "offline",
+      () => {
+        this.#session?.setOnline(false);
+        network();
+      },
+      { signal },
+    );
     network();
 
     /** @type {Record<string, (event: CustomEvent) => void>} */
@@ -230,7 +249,8 @@ export class GuestChatElement extends HTMLElement {
         this.#send(detail.text, detail.content);
       },
       "chat-typing": () => this.#session?.typing(),
-      "chat-draft": ({ detail }) => remember("draft", detail),
+      "chat-draft": ({ detail }) => remember(this.#draftKey(), detail),
+      "chat-announce": ({ detail }) => this.#announcer.sayText(detail),
       "chat-scrolled": ({ detail }) => this.#dispatch({ type: "scrolled", ...detail }),
       "chat-end": () => this.#askToEnd(),
       "chat-start-new": () => {
@@ -246,12 +266,24 @@ export class GuestChatElement extends HTMLElement {
     }
   }
 
-  #begin() {
+  /** Base URL of the gateway, ends with "/". */
+  #gateway() {
     const gateway = new URL(this.getAttribute("gateway") || OWN_GATEWAY, document.baseURI);
     if (!gateway.pathname.endsWith("/")) gateway.pathname += "/";
+    return gateway.href;
+  }
+
+  /** Several chats may stand in one page, or in pages that follow each other. */
+  #draftKey() {
+    return `draft:${this.#gateway()}#${this.id}`;
+  }
+
+  #begin() {
+    const { composer } = this.#parts ?? {};
+    if (composer && !composer.text) composer.text = recall(this.#draftKey());
     this.#sessionId = undefined;
     const session = new ChatSession({
-      gateway: gateway.href,
+      gateway: this.#gateway(),
       guest: this.#guest(),
       clock: CLOCK,
       onEvent: (event) => {
@@ -266,10 +298,10 @@ export class GuestChatElement extends HTMLElement {
     if (!this.#life) return;
     this.#life.abort();
     this.#life = undefined;
+    this.#dispatch({ type: "restarted" });
     this.#session?.stop();
     this.#session = undefined;
     this.#dialog.close();
-    this.#dispatch({ type: "restarted" });
     CLOCK.clearTimer(this.#timer);
   }
 
@@ -305,6 +337,8 @@ export class GuestChatElement extends HTMLElement {
       this.#tell("message", event);
     } else if (event.type === "error") {
       this.#tell("error", event);
+    } else if (event.type === "unknown") {
+      this.#tell("error", { code: "bad-frame", text: event.reason });
     } else if (event.type === "conversation-update" && event.status === "ended" && !hadEnded) {
       this.#tell("ended", { reason: event.reason });
     }
@@ -315,7 +349,7 @@ export class GuestChatElement extends HTMLElement {
    * @param {ContentItem[]} [content]
    */
   #send(text, content) {
-    if (!this.#session || !this.#state.hasConnected) return false;
+    if (!this.#session || !this.#state.hasConnected || this.#state.isEnding) return false;
     try {
       this.#session.send(text, content);
       return true;
@@ -330,7 +364,23 @@ export class GuestChatElement extends HTMLElement {
   }
 
   async #askToEnd() {
-    if (await this.#dialog.ask(this.#words)) this.end();
+    if (!(await this.#dialog.ask(this.#words))) return;
+    this.#wantsFocus = true;
+    this.end();
+  }
+
+  /**
+   * A control that is gone gives the focus to the composer; so does a chat that the guest has ended or begun, unless the
+   * guest has gone elsewhere in the page meanwhile.
+   *
+   * @param {Element | null} focused What had it before this drawing.
+   */
+  #keepFocus(focused) {
+    const { composer } = this.#parts ?? {};
+    const isReady = this.#wantsFocus && composer?.takesFocus;
+    const isElsewhere = focused === null && document.activeElement !== document.body;
+    if (isGone(focused) || (isReady && !isElsewhere)) this.#takeFocus();
+    if (isReady) this.#wantsFocus = false;
   }
 
   /** The composer takes the focus, or what there is of it. */
@@ -374,10 +424,10 @@ export class GuestChatElement extends HTMLElement {
     const { composer } = this.#parts;
     const focused = this.#root.activeElement;
     for (const part of Object.values(this.#parts)) part.view = view;
-    this.#announcer.say(this.#state.announcements, this.#words);
+    for (const announcement of this.#state.announcements) this.#announcer.say(announcement, this.#words);
+    this.#state = reduce(this.#state, { type: "announced" }, now);
     if (!composer.isOn) this.#dialog.close();
-    if (isGone(focused) || (this.#wantsFocus && composer.isOn)) this.#takeFocus();
-    if (composer.isOn) this.#wantsFocus = false;
+    this.#keepFocus(focused);
     CLOCK.clearTimer(this.#timer);
     const deadline = this.#life && nextDeadline(this.#state, now);
     if (deadline === undefined) return;
@@ -402,7 +452,8 @@ export class GuestChatElement extends HTMLElement {
  * @param {Element | null} focused
  */
 function isGone(focused) {
-  return focused !== null && (!focused.isConnected || focused.closest("[hidden]") !== null || focused.matches(":disabled"));
+  if (focused === null) return false;
+  return !focused.isConnected || focused.closest("[hidden], dialog:not([open])") !== null || focused.matches(":disabled");
 }
 
 for (const [name, attribute] of Object.entries(REFLECTED)) {

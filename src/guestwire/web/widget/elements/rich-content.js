@@ -39,6 +39,17 @@ export function drawContent(row, words) {
 }
 
 /**
+ * What of rich content can be said in words.
+ *
+ * @param {ContentItem[]} items
+ * @returns {{ titles: string[], choices: string[] }}
+ */
+export function contentWords(items) {
+  const replies = items.map(quickReplyOf).filter((reply) => reply !== undefined);
+  return { titles: items.flatMap(cardsOf).map(({ title }) => title), choices: replies.map(({ text }) => text) };
+}
+
+/**
  * @param {Card} card
  * @param {MessageRow} row
  */

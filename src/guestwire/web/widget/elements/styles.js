@@ -5,25 +5,40 @@
 
 const FILES = ["tokens", "base", "frame", "transcript", "composer"];
 
+/** A request takes at most this long; then the chat is shown without. */
+const LIMIT_MS = 10_000;
+
 /** @type {Promise<CSSStyleSheet[]> | undefined} */
 let sheets;
 
 /**
- * @returns {Promise<CSSStyleSheet[]>} In the order of the cascade. A sheet that can't be had is empty: an unstyled chat
- *   is better than none.
+ * @returns {Promise<CSSStyleSheet[]>} In the order of the cascade. A sheet that can't be had is left out: an unstyled
+ *   chat is better than none. It is asked for again the next time.
  */
 export function loadStyles() {
-  return (sheets ??= Promise.all(FILES.map(loadSheet)));
+  return (sheets ??= loadAll());
 }
 
-/** @param {string} name */
+async function loadAll() {
+  const loaded = await Promise.all(FILES.map(async (name) => (await loadSheet(name)) ?? loadSheet(name)));
+  const had = loaded.filter((sheet) => sheet !== undefined);
+  if (had.length < FILES.length) sheets = undefined;
+  return had;
+}
+
+/**
+ * @param {string} name
+ * @returns {Promise<CSSStyleSheet | undefined>}
+ */
 async function loadSheet(name) {
-  const sheet = new CSSStyleSheet();
   try {
-    const response = await fetch(new URL(`../css/${name}.css`, import.meta.url), { credentials: "omit" });
-    if (response.ok) sheet.replaceSync(await response.text());
+    // With the default credentials, or the page's preload would not be taken.
+    const response = await fetch(new URL(`../css/${name}.css`, import.meta.url), { signal: AbortSignal.timeout(LIMIT_MS) });
+    if (!response.ok) return undefined;
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(await response.text());
+    return sheet;
   } catch {
-    // See above.
+    return undefined;
   }
-  return sheet;
 }

@@ -5,6 +5,8 @@
 /** @import { UiState } from "../core/store.js" */
 /** @import { Words } from "../core/words.js" */
 
+import { withoutTurns } from "../core/words.js";
+
 /**
  * @typedef {object} View
  * @property {UiState} state
@@ -21,9 +23,10 @@
  * @param {string} [name]
  */
 export function nameOf(words, from, name) {
-  if (name) return name;
+  const plain = withoutTurns(name ?? "").trim();
+  if (plain) return plain;
   const key = `from.${from}`;
-  return words.has(key) ? words.say(key) : from;
+  return words.has(key) ? words.say(key) : withoutTurns(from);
 }
 
 /**
@@ -31,6 +34,6 @@ export function nameOf(words, from, name) {
  * @returns {string} Its first letter, as people see letters.
  */
 export function initialOf(name) {
-  const [first] = new Intl.Segmenter().segment(name.trim());
+  const [first] = new Intl.Segmenter().segment(withoutTurns(name).trim());
   return (first?.segment ?? "").toLocaleUpperCase();
 }

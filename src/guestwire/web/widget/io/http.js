@@ -7,6 +7,9 @@ import { ERRORS } from "../core/tables.js";
 /** A request takes at most this long. */
 const LIMIT_MS = 15_000;
 
+/** The longest wait that is believed. */
+const LONGEST_WAIT_S = 3600;
+
 /** What a status means when the body has no code that we know. @type {Record<number, string>} */
 const CODE_OF_STATUS = { 401: "session-refused", 403: "origin-not-allowed", 429: "rate-limited", 503: "upstream-busy" };
 
@@ -112,6 +115,6 @@ function errorOf(response, body) {
   return {
     code,
     ...(typeof body?.message === "string" && { text: body.message }),
-    ...(retryAfter >= 0 && { retryAfter }),
+    ...(retryAfter >= 0 && { retryAfter: Math.min(retryAfter, LONGEST_WAIT_S) }),
   };
 }

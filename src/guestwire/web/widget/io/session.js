@@ -5,10 +5,16 @@
 /** @import { Clock } from "./clock.js" */
 /** @import { Socket } from "./socket.js" */
 
+/** @typedef {Extract<Effect, { type: "send-frame" }>} SendFrame */
+
 import { GuestSessionClient } from "../core/connection.js";
+import { decodeFrame } from "../core/decode.js";
 import { backOffS } from "./clock.js";
 import { checkSession, createSession, RequestError } from "./http.js";
 import { openSocket } from "./socket.js";
+
+/** As long as the core heeds a hint. */
+const LONGEST_HINT_S = 300;
 
 export class ChatSession {
   #core = new GuestSessionClient({ delayS: backOffS });
@@ -21,6 +27,13 @@ export class ChatSession {
   /** @type {number | undefined} */
   #timer;
   #isPumping = false;
+  /** Whether the network went away below an open socket. */
+  #isCut = false;
+  /** Frames that wait for the network, since that socket would take them and lose them. @type {SendFrame[]} */
+  #held = [];
+  #lastFrame = "";
+  /** Until when the other side asked us not to try again, on the clock. */
+  #hintUntil = 0;
   /** Stops what is under way when the core gives up on it. */
   #attempt = new AbortController();
 
@@ -48,9 +61,28 @@ export class ChatSession {
     this.#tell((core, now) => core.start(now));
   }
 
-  /** Don't wait for the back-off. */
+  /** Don't wait for the back-off: the guest asked. */
   retryNow() {
     this.#tell((core, now) => core.retryNow(now));
+  }
+
+  /** The page came back to life: don't wait for the back-off either, unless the other side asked us to. */
+  wake() {
+    if (this.#clock.now() >= this.#hintUntil) this.retryNow();
+  }
+
+  /**
+   * The network went away or came back. What was open before is not to be trusted after.
+   *
+   * @param {boolean} isOnline
+   */
+  setOnline(isOnline) {
+    if (!isOnline) {
+      this.#isCut = this.#core.state === "connected";
+    } else if (this.#isCut) {
+      this.#dropSocket(1000);
+      this.#tell((core, now) => core.closed(1006, now));
+    }
   }
 
   /**
@@ -128,23 +160,55 @@ export class ChatSession {
         this.#open(effect.session);
         break;
       case "send-frame":
-        if (this.#socket?.send(effect.text) && effect.clientId) this.#core.sent(effect.clientId);
+        if (this.#isCut) this.#held.push(effect);
+        else this.#write(effect);
         break;
       case "close-socket":
         this.#attempt.abort();
-        this.#socket?.close(effect.code);
-        this.#socket = undefined;
+        this.#dropSocket(effect.code);
     }
+  }
+
+  /** @param {SendFrame} frame */
+  #write({ text, clientId }) {
+    if (this.#socket?.send(text) && clientId) this.#core.sent(clientId);
+  }
+
+  /** @param {number} code */
+  #dropSocket(code) {
+    this.#socket?.close(code);
+    this.#socket = undefined;
+    this.#isCut = false;
+    this.#held = [];
+  }
+
+  /** @param {string} text */
+  #receive(text) {
+    // What still comes through was never cut.
+    this.#isCut = false;
+    for (const frame of this.#held.splice(0)) this.#write(frame);
+    this.#lastFrame = text;
+    this.#tell((core, now) => core.frameReceived(text, now));
+  }
+
+  /** @param {number} [seconds] */
+  #noteHint(seconds = 0) {
+    if (seconds > 0) this.#hintUntil = this.#clock.now() + Math.min(seconds, LONGEST_HINT_S);
   }
 
   /** @param {Session} session */
   #open(session) {
-    this.#socket?.close(1000);
+    this.#dropSocket(1000);
+    this.#lastFrame = "";
     try {
       this.#socket = openSocket(session, {
         opened: () => this.#tell((core, now) => core.opened(now)),
-        frameReceived: (text) => this.#tell((core, now) => core.frameReceived(text, now)),
-        closed: (code) => this.#tell((core, now) => core.closed(code, now)),
+        frameReceived: (text) => this.#receive(text),
+        closed: (code) => {
+          this.#dropSocket(code);
+          this.#noteHint(decodeFrame(this.#lastFrame).frame?.retryAfter);
+          this.#tell((core, now) => core.closed(code, now));
+        },
       });
     } catch {
       this.#fail({ code: "upstream-invalid" });
@@ -172,6 +236,7 @@ export class ChatSession {
 
   /** @param {StatusError} error */
   #fail(error) {
+    this.#noteHint(error.retryAfter);
     this.#tell((core, now) => core.attemptFailed(error, now));
   }
 }
