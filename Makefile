@@ -33,7 +33,7 @@ REBUILD := $(shell test -x $(BIN)/python || echo rebuild)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo dev test test-python test-js browser check check-ruff check-mypy check-layers check-tsc \
+.PHONY: help install demo dev test test-python test-js browser fuzz check check-ruff check-mypy check-layers check-tsc \
 	check-eslint check-stylelint check-words format generate lock screenshots clean rebuild
 
 help: ## List the targets
@@ -94,6 +94,9 @@ browser: $(DEV)
 
 test-python: $(DEV) browser
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+fuzz: $(DEV) ## Write a million frames of raw bytes at the server (make test has a tenth of it)
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest tests/fuzz --fuzz-frames 1000000 --timeout 600 $(ARGS)
 
 test-js: $(DEV)
 	$(NODE) --test "tests/js/**/*.test.js"
