@@ -389,7 +389,8 @@ def _check_origin(origin: str) -> None:
     is_web = parts is not None and parts.scheme in {"http", "https"} and bool(parts.hostname)
     if parts is None or not is_web or f"{parts.scheme}://{parts.netloc}" != origin:
         raise ConfigError(
-            f"allowed_origins: {origin!r} is no origin; expected scheme and host like https://example.com."
+            f"allowed_origins: {origin!r} is no origin; expected scheme and host like https://example.com, "
+            "without a slash at the end; several are separated by spaces."
         )
     has_default_port = (parts.scheme, parts.port) in {("https", 443), ("http", 80)}
     if origin != origin.lower() or not origin.isascii() or parts.username is not None or has_default_port:

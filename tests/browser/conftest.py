@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from starlette.types import ASGIApp
 
 from guestwire.cli.demo import emulator_provider
 from guestwire.emulator import Emulator
@@ -49,8 +50,10 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(**emulator_settings: object) -> AsyncIterator[Stack]:
-    """Start an emulator and a gateway on free ports."""
+async def running_stack(
+    *, wrap: Callable[[ASGIApp], ASGIApp] | None = None, **emulator_settings: object
+) -> AsyncIterator[Stack]:
+    """Start an emulator and a gateway on free ports; `wrap` puts something around all that the gateway serves."""
     async with AsyncExitStack() as stack:
         settings = EmulatorSettings(port=0, log_level="error", **{"demo_agent_delay_s": 0.05, **emulator_settings})  # type: ignore[arg-type]
         emulator = await stack.enter_async_context(Emulator(settings))
@@ -61,7 +64,10 @@ async def running_stack(**emulator_settings: object) -> AsyncIterator[Stack]:
             sessions_per_minute=600,
             sessions_burst=100,
         )
-        server = await stack.enter_async_context(Server(create_gateway(gateway_settings)))
+        app = create_gateway(gateway_settings)
+        if wrap is not None:
+            app.add_middleware(wrap)
+        server = await stack.enter_async_context(Server(app))
         yield Stack(gateway_url=server.url, emulator=emulator)
 
 

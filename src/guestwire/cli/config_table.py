@@ -9,10 +9,18 @@ from guestwire.settings import GatewaySettings, ProviderSettings, Secret, Source
 
 __all__ = ["config_table"]
 
+# What these are when nobody set them is what an operator wants to know.
+_DERIVED = {"base_url": "region", "oauth_url": "base_url", "socket_url": "base_url or region"}
+
 
 def config_table(settings: GatewaySettings, sources: Sources) -> str:
     """Return the table as text; secrets are masked."""
-    rows = [(name, _shown(value), sources.by_option.get(name, "default")) for name, value in _flat(settings)]
+    rows = [
+        (name, _shown(value), sources.by_option.get(name, "default"))
+        if value is not None or name not in _DERIVED
+        else (name, getattr(settings.provider, f"resolved_{name}"), f"follows from {_DERIVED[name]}")
+        for name, value in _flat(settings)
+    ]
     width = max(len(name) for name, _, _ in rows)
     value_width = max(len(value) for _, value, _ in rows)
     return "".join(f"{name:<{width}}  {value:<{value_width}}  {source}\n" for name, value, source in rows)

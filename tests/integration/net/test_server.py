@@ -19,7 +19,7 @@ from starlette.routing import Route
 from guestwire.errors import ConfigError
 from guestwire.model.http import HttpAnswer, HttpRequest
 from guestwire.net.http import HttpClient
-from guestwire.net.server import Server, _bind
+from guestwire.net.server import Server, _bind, _both_forms
 from guestwire.net.signals import stop_signals
 from guestwire.net.starlette_socket import websocket_route
 from guestwire.net.websocket import Refusal, Socket, SocketHandler, UpgradeRequest
@@ -145,21 +145,22 @@ async def test_signals_ask_to_stop_and_are_given_back() -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+def test_a_proxy_is_known_on_a_socket_of_both_families() -> None:
+    """There an IPv4 proxy arrives as ::ffff:127.0.0.1; a socket of one family shows it as it is."""
+    assert _both_forms("127.0.0.0/8") == ("127.0.0.0/8", "::ffff:127.0.0.0/104")
+    assert _both_forms("10.0.0.5") == ("10.0.0.5", "::ffff:10.0.0.5/128")
+    assert _both_forms("fd00::/8") == ("fd00::/8",)
+
+
 @pytest.mark.parametrize("proxies, is_believed", [(("127.0.0.0/8",), True), (("10.0.0.0/8",), False)])
-async def test_a_proxy_is_known_on_a_socket_of_both_families(proxies: tuple[str, ...], is_believed: bool) -> None:
-    """There an IPv4 proxy arrives as ::ffff:127.0.0.1."""
+async def test_a_proxy_on_both_families_is_believed(proxies: tuple[str, ...], is_believed: bool) -> None:
+    """Where the machine has IPv6, the server listens on both; else on what it has."""
     app = Starlette(routes=[Route("/", hello)])
-    try:
-        server = await Server(app, host="::", trusted_proxies=proxies).__aenter__()
-    except ConfigError:
-        pytest.skip("this machine has no IPv6")
-    try:
-        async with HttpClient() as client:
-            headers = {"x-forwarded-for": "198.51.100.7"}
-            answer = await client.send(HttpRequest("GET", f"http://127.0.0.1:{server.port}/", headers))
-        assert (answer.body == b"198.51.100.7") is is_believed
-    finally:
-        await server.__aexit__(None, None, None)
+    host = "::" if socket.has_dualstack_ipv6() else "127.0.0.1"
+    async with Server(app, host=host, trusted_proxies=proxies) as server, HttpClient() as client:
+        headers = {"x-forwarded-for": "198.51.100.7"}
+        answer = await client.send(HttpRequest("GET", f"http://127.0.0.1:{server.port}/", headers))
+    assert (answer.body == b"198.51.100.7") is is_believed
 
 
 @pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nx: " + b"a" * 200_000, b"GET /" + b"a" * 200_000])

