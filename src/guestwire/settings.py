@@ -307,7 +307,7 @@ def _check_file(_app: App, _commands: tuple[str, ...], _arguments: ArgumentColle
     try:
         tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        if _FILE_VARIABLE in os.environ:
+        if named:
             raise ConfigError(f"{_FILE_VARIABLE} names {path}, but there is no such file.") from None
     except (tomllib.TOMLDecodeError, UnicodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {_plain(error)}.") from None

@@ -59,9 +59,8 @@ class SeatFrame(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_f
 class DeskFeed:
     """Turns the org's changes into frames, once for all sockets."""
 
-    def __init__(self, org: Org, desk: Desk, site: OwnSite, *, seat_kept_s: float | None = None) -> None:
+    def __init__(self, org: Org, desk: Desk, site: OwnSite) -> None:
         """Listen to the org."""
-        self._seat_kept_s = SEAT_KEPT_S if seat_kept_s is None else seat_kept_s
         self._seats: dict[Socket, str] = {}
         self._org = org
         self._desk = desk
@@ -89,7 +88,7 @@ class DeskFeed:
         self._sockets.discard(socket)
         agent_id = self._seats.pop(socket, None)
         if agent_id is not None:
-            asyncio.get_running_loop().call_later(self._seat_kept_s, self._leave_if_empty, agent_id)
+            asyncio.get_running_loop().call_later(SEAT_KEPT_S, self._leave_if_empty, agent_id)
 
     def take_seat(self, socket: Socket, agent_id: str) -> None:
         """Take note of who sits at a page."""

@@ -35,11 +35,6 @@ class TokenBucket:
             return 0.0
         return (1.0 - self._level) / self._rate
 
-    def is_full(self, now: float) -> bool:
-        """Return whether nothing is owed any more, so that the bucket can be forgotten."""
-        self._refill(now)
-        return self._level >= self._burst
-
     def _refill(self, now: float) -> None:
         if self._seen_at is not None:
             self._level = min(self._burst, self._level + (now - self._seen_at) * self._rate)

@@ -32,14 +32,13 @@ def test_it_fills_up_to_the_burst_only() -> None:
     """A long pause saves nothing up."""
     bucket = TokenBucket(rate=10.0, burst=2.0)
     bucket.take(0.0)
-    assert not bucket.is_full(0.05)
-    assert bucket.is_full(1000.0)
     assert [bucket.take(1000.0) == 0.0 for _ in range(3)] == [True, True, False]
 
 
 def test_a_new_one_is_full() -> None:
-    """So it may be forgotten."""
-    assert TokenBucket(rate=1.0, burst=1.0).is_full(5.0)
+    """The burst is there at once, and no more than that."""
+    bucket = TokenBucket(rate=1.0, burst=3.0)
+    assert [bucket.take(5.0) == 0.0 for _ in range(4)] == [True, True, True, False]
 
 
 @pytest.mark.parametrize("now", [0.0, 1e3, 86_400.3, 1e6 + 1 / 3, 1e9 + 1 / 7])
