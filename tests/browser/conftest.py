@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 from starlette.types import ASGIApp
 
 from guestwire.cli.demo import emulator_provider
@@ -18,6 +18,8 @@ from guestwire.net.server import Server
 from guestwire.settings import EmulatorSettings, GatewaySettings
 from tests.browser.ensure_browser import browser_tests_are_off, find_chromium
 
+# How long a page may take to show what a test waits for: a bound for a busy machine, never a measure of speed.
+expect.set_options(timeout=30_000)
 # Chromium's own look-ups of Google's hosts are not ours to make, and as root it needs its sandbox off.
 ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 
