@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import uvloop
+
 from guestwire.gateway.log import NewRecord, OutboxState, SessionRow, SqliteSessionLog
 from guestwire.model.ids import ClientId, SessionId
 
@@ -109,7 +111,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        asyncio.run(measure(Path(folder), options.seconds))
+        uvloop.run(measure(Path(folder), options.seconds))
 
 
 if __name__ == "__main__":

@@ -102,6 +102,7 @@ class SqliteSessionLog:
         self._views: dict[SessionId, _View] = {}
         self._tails_bytes = 0
         self._deliveries = 0
+        self._asked: list[Request] = []
         self._wakes: dict[SessionId, list[Callable[[], None]]] = {}
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -129,6 +130,7 @@ class SqliteSessionLog:
         """Finish what was asked for and close; a second call does nothing."""
         if self._is_open and self._loop is not None:
             self._is_open = False
+            self._hand_over()
             await self._loop.run_in_executor(None, self._close)
 
     def __del__(self) -> None:
@@ -318,7 +320,11 @@ class SqliteSessionLog:
         if not self._is_open or self._loop is None:
             raise LogUnavailable("The session log is closed.")
         future: asyncio.Future[object] = self._loop.create_future()
-        self._writer.put(Request(run, future, scrubs))
+        # What is asked for in one turn of the loop is handed over together: waking the writer at the first of many
+        # would make the two threads fight for the interpreter.
+        self._asked.append(Request(run, future, scrubs))
+        if len(self._asked) == 1:
+            self._loop.call_soon(self._hand_over)
         return cast("asyncio.Future[_T]", future)  # it gets what `run` returns
 
     def _query(self, run: Callable[[apsw.Connection], _T]) -> asyncio.Future[_T]:
@@ -327,6 +333,11 @@ class SqliteSessionLog:
         future: asyncio.Future[object] = self._loop.create_future()
         self._reader.put((run, future))
         return cast("asyncio.Future[_T]", future)  # it gets what `run` returns
+
+    def _hand_over(self) -> None:
+        if self._asked:
+            self._writer.put(self._asked)
+            self._asked = []
 
     def _deliver_outcome(self, outcome: Outcome) -> None:
         # The loop may have been closed by somebody who did not wait for us; then nobody waits for the answer either.

@@ -117,7 +117,7 @@ class Writer:
         self._now_ms = now_ms
         self._fail_point = fail_point
         self._max_pages = max_pages
-        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[list[Request] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="guestwire-log-writer", daemon=True)
         self._commits = 0
         self._connection: apsw.Connection | None = None
@@ -194,26 +194,24 @@ class Writer:
     # --- work ---------------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        take, take_now = self._requests.get, self._requests.get_nowait
+        waiting: list[Request] = []
         is_stopping = False
-        while not is_stopping:
-            request = take()
-            batch: list[Request] = []
-            while True:
-                if request is None:
-                    is_stopping = True
-                    break
-                batch.append(request)
-                if len(batch) == _MAX_BATCH:
-                    break
-                try:
-                    request = take_now()
-                except queue.Empty:
-                    break
+        while waiting or not is_stopping:
+            try:
+                # Take all that is there; wait only when there is nothing to do.
+                while not is_stopping and len(waiting) < _MAX_BATCH:
+                    asked = self._requests.get(block=not waiting)
+                    if asked is None:
+                        is_stopping = True
+                    else:
+                        waiting += asked
+            except queue.Empty:
+                pass
+            batch, waiting = waiting[:_MAX_BATCH], waiting[_MAX_BATCH:]
             if batch:
                 self._do(batch)
-            # Not while waiting for the next one: futures and bodies should not live longer than they must.
-            del batch, request
+            # Futures and bodies should not live through the wait for the next.
+            batch, asked = [], None
 
     def _do(self, batch: list[Request]) -> None:
         outcome = Outcome()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -244,7 +245,7 @@ class LogMachine(RuleBasedStateMachine):
             )  # fmt: skip
 
 
-TestLog = LogMachine.TestCase
-TestLog.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+class TestLog(LogMachine.TestCase):  # type: ignore[misc, valid-type]  # a class made at run time
+    settings = settings(max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
