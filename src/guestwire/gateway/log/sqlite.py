@@ -46,7 +46,7 @@ _T = TypeVar("_T")
 
 _TAIL_RECORDS = 32
 _TAILS_BYTES = 16 * 1024 * 1024  # of all sessions' tails together
-_MAX_VIEWS = 50_000  # some 300 bytes each; a session beyond it is asked for again
+_MAX_VIEWS = 50_000  # an estimated 300 bytes each; a session beyond it is asked for again
 
 
 class _View:

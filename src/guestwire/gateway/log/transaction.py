@@ -43,12 +43,12 @@ Row = tuple[int, int, str, bytes, str | None, str | None, bool, int]
 
 OUTGOING_COLUMNS = "oseq, client_id, body, state, attempts, sent_at_ms, retry_at_ms, message_seq"
 
-# Rows per INSERT: apsw keeps a prepared statement of each size. One statement a row cost 2.4 times as much.
+# Rows per INSERT: apsw keeps a prepared statement of each size, and hands the interpreter lock over once per statement.
 _CHUNKS = (256, 32, 4, 1)
 _INSERT = "INSERT INTO record (sno, seq, kind, body, dedup_key, order_key, late, created_ms) VALUES "
 _INSERTS = {size: _INSERT + ",".join(["(?,?,?,?,?,?,?,?)"] * size) for size in _CHUNKS}
 
-# Dedup keys held in memory, over all sessions: some 120 bytes each, so 60 MB at most. Others are read at need.
+# Dedup keys held in memory, over all sessions: an estimated 120 bytes each, so about 60 MB. Others are read at need.
 _MAX_KEYS = 500_000
 
 
@@ -221,7 +221,7 @@ class Transaction:
 
     def append(self, sid: SessionId, records: Sequence[NewRecord]) -> list[int | None]:
         """See `SessionLog.append`."""
-        # `_append` written out: the one loop that runs 80,000 times a second.
+        # `_append` written out: the loop that every record of the provider goes through.
         state = self._states.get(sid) or self._state(sid)
         sno, keys, now_ms = state.sno, state.keys, self.now_ms
         seq = first = state.head
