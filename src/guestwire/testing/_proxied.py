@@ -233,7 +233,8 @@ class _Side(asyncio.Protocol):
     def finish(self) -> None:
         """Send a FIN after what is written; reading goes on."""
         if self.transport is not None and not self.transport.is_closing():
-            self.transport.write_eof()
+            with contextlib.suppress(OSError):  # the peer has reset it, and asyncio is about to tell
+                self.transport.write_eof()
 
     def reset(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
