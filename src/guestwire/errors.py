@@ -23,6 +23,7 @@ __all__ = [
     "LogConflict",
     "LogUnavailable",
     "MessageRejected",
+    "NotWritten",
     "OAuthRefused",
     "OutboxFull",
     "ProtocolError",
@@ -184,6 +185,7 @@ ERRORS: dict[str, ErrorInfo] = {
         http_status=503,
         close_code=1013,
     ),
+    "busy": ErrorInfo("The chat server is busy.", "It is tried again by itself.", Retry.LATER, http_status=503),
     "too-large": ErrorInfo("The request is too large.", "Send less at once.", http_status=413),
     "unsupported-media-type": ErrorInfo(
         "The body must be JSON.", "Send Content-Type: application/json.", http_status=415
@@ -295,6 +297,10 @@ class ConnectionLost(TransportError):
     """An open connection broke."""
 
     default_code = "connection-lost"
+
+
+class NotWritten(ConnectionLost):
+    """The connection was closed before anything was written to it: the other side certainly has nothing of it."""
 
 
 class ProtocolError(ChatError):
