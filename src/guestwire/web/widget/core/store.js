@@ -5,9 +5,12 @@
  * Views compare parts by identity: a part that did not change is the same object.
  */
 
-/** @import { ChatEvent, ConnectionStatus, MessageRow, StatusError, Transcript } from "./types.js" */
+/** @import { ChatEvent, ConnectionStatus, Message, MessageRow, Row, StatusError, Transcript } from "./types.js" */
 
 import { applyEvent, EMPTY_TRANSCRIPT } from "./transcript.js";
+
+/** Fates of a message that can't end any other way, and are not good. */
+const LOST = new Set(["failed", "unconfirmed"]);
 
 /**
  * What only the page knows, in the same reducer.
@@ -18,8 +21,9 @@ import { applyEvent, EMPTY_TRANSCRIPT } from "./transcript.js";
  * @typedef {{ type: "dismissed" }} Dismissed The guest has read the problem.
  * @typedef {{ type: "problem", code: string }} ProblemFound Something the guest wanted was refused here, before the wire.
  * @typedef {{ type: "restarted" }} Restarted A new conversation begins below the old one.
+ * @typedef {{ type: "replaced", clientIds: string[] }} Replaced The guest has taken these messages back, or sent them anew.
  * @typedef {{ type: "time-passed" }} TimePassed The clock's word that `nextDeadline()` is over.
- * @typedef {ChatEvent | SessionKnown | Scrolled | NetworkChanged | Dismissed | ProblemFound | Restarted | TimePassed} UiEvent
+ * @typedef {ChatEvent | SessionKnown | Scrolled | NetworkChanged | Dismissed | ProblemFound | Restarted | Replaced | TimePassed} UiEvent
  */
 
 /**
@@ -45,6 +49,10 @@ import { applyEvent, EMPTY_TRANSCRIPT } from "./transcript.js";
  * @property {{ code: string, text?: string, until?: number }} [problem] What was refused while the connection stayed.
  * @property {string[]} extensions
  * @property {Transcript} transcript
+ * @property {Transcript} pending In relay mode the guest's own messages that the log has not shown us yet; below the others.
+ * @property {number} earlier How many rows belong to sessions before this one.
+ * @property {string[]} replaced Client ids of messages that are not shown any more.
+ * @property {Record<string, number>} waitingUntil By client id.
  * @property {Record<string, number>} typingUntil By sender.
  * @property {number} [waitingSince] Last sign of life while no agent has the conversation.
  * @property {boolean} isUnattended Whether nobody has answered for so long that the guest should know.
@@ -74,6 +82,10 @@ export const INITIAL_STATE = Object.freeze({
   isOnline: true,
   extensions: [],
   transcript: EMPTY_TRANSCRIPT,
+  pending: EMPTY_TRANSCRIPT,
+  earlier: 0,
+  replaced: [],
+  waitingUntil: {},
   typingUntil: {},
   isUnattended: false,
   isAtEnd: true,
@@ -112,6 +124,10 @@ export function reduce(state, event, now) {
     }
     case "restarted":
       return restart(state);
+    case "replaced":
+      return { ...state, replaced: [...state.replaced, ...event.clientIds] };
+    case "reset":
+      return reset(state, event, now);
     case "time-passed":
       return passTime(state, now);
     default:
@@ -155,13 +171,17 @@ function applyStatus(state, event, now) {
  */
 function applyToTranscript(state, event, now) {
   const before = state.transcript;
-  const transcript = applyEvent(before, event);
+  const isPending = event.type === "message" && event.seq === undefined && isOwnInRelay(state, event);
+  const transcript = isPending ? before : applyEvent(before, event);
   /** @type {UiState} */
-  let next = { ...state, transcript };
+  let next = { ...state, transcript, pending: pendingAfter(state, event, isPending) };
+  if (event.type === "receipt" && event.retryAfter !== undefined) {
+    next.waitingUntil = { ...state.waitingUntil, [event.clientId]: now + event.retryAfter * 1000 };
+  }
   if (event.type === "typing") {
     next.typingUntil = { ...state.typingUntil, [event.from]: now + (event.duration ?? TYPING_MS) };
   }
-  if (event.type === "message" && event.from === "guest") {
+  if (event.type === "message" && event.from === "guest" && event.seq === undefined) {
     // Who writes wants to see it: the reader is brought to the end, and an old refusal is no longer news.
     next = { ...next, problem: undefined, isAtEnd: true, unread: 0 };
   }
@@ -175,6 +195,46 @@ function applyToTranscript(state, event, now) {
     }
   }
   return next;
+}
+
+/**
+ * @param {UiState} state
+ * @param {Message} message
+ */
+function isOwnInRelay(state, message) {
+  return message.from === "guest" && message.clientId !== undefined && state.extensions.includes("hello");
+}
+
+/**
+ * @param {UiState} state
+ * @param {ChatEvent} event
+ * @param {boolean} isPending
+ * @returns {Transcript}
+ */
+function pendingAfter({ pending }, event, isPending) {
+  if (isPending || event.type === "receipt") return applyEvent(pending, event);
+  if (event.type !== "message" || event.seq === undefined || event.clientId === undefined) return pending;
+  const rows = pending.rows.filter((row) => row.kind === "message" && row.clientId !== event.clientId);
+  return rows.length === pending.rows.length ? pending : { ...pending, rows };
+}
+
+/**
+ * Put what the log has in the place of what was shown, silently. What waits is told again after it.
+ *
+ * @param {UiState} state
+ * @param {Extract<ChatEvent, { type: "reset" }>} event
+ * @param {number} now
+ * @returns {UiState}
+ */
+function reset(state, { isNewSession, events }, now) {
+  const rows = isNewSession
+    ? restart({ ...state, pending: EMPTY_TRANSCRIPT }).transcript.rows
+    : state.transcript.rows.slice(0, state.earlier);
+  /** @type {UiState} */
+  let next = { ...state, earlier: rows.length, transcript: { rows, typing: [] }, pending: EMPTY_TRANSCRIPT, waitingSince: undefined };
+  for (const inner of events) next = applyToTranscript(next, inner, now);
+  const { announcements, isAtEnd, unread } = state;
+  return { ...next, announcements, isAtEnd, unread };
 }
 
 /**
@@ -219,7 +279,10 @@ function passTime(state, now) {
  * @returns {UiState}
  */
 function restart(state) {
-  const rows = state.transcript.rows.map((row) => {
+  // What is still on its way goes to the next session and is shown there.
+  const failed = state.pending.rows.filter((row) => row.kind === "message" && row.state === "failed");
+  const shown = [...state.transcript.rows, ...failed].filter((row) => isShown(state, row));
+  const rows = shown.map((row) => {
     if (row.kind !== "message") return row;
     const { id: _id, clientId: _clientId, seq: _seq, ...rest } = row;
     return rest;
@@ -228,6 +291,7 @@ function restart(state) {
     ...INITIAL_STATE,
     isOnline: state.isOnline,
     announcements: state.announcements,
+    earlier: rows.length,
     transcript: { rows, typing: [] },
   };
 }
@@ -256,10 +320,42 @@ export function nextDeadline(state, now) {
   if (state.waitingSince !== undefined && !state.isUnattended) times.push(state.waitingSince + UNATTENDED_AFTER_MS);
   if (state.troubleSince !== undefined && now < state.troubleSince + CALM_MS) times.push(state.troubleSince + CALM_MS);
   // A wait is shown in whole seconds, so it changes when less than one of them is left.
-  for (const until of [state.retryAt, state.problem?.until]) {
+  for (const until of [state.retryAt, state.problem?.until, ...Object.values(state.waitingUntil)]) {
     if (until !== undefined && until > now) times.push(until - (Math.ceil((until - now) / 1000) - 1) * 1000);
   }
   return times.length ? Math.min(...times) : undefined;
+}
+
+/**
+ * @param {UiState} state
+ * @param {Row} row
+ */
+function isShown({ replaced }, row) {
+  return row.kind !== "message" || !replaced.includes(row.clientId ?? "");
+}
+
+/**
+ * What is to be read, in its order. A row's key is its own for as long as it is shown.
+ *
+ * @param {UiState} state
+ * @returns {{ key: string, row: Row }[]}
+ */
+export function shownRows(state) {
+  return [...state.transcript.rows, ...state.pending.rows]
+    .map((row, index) => ({ key: (row.kind === "message" && row.clientId) || String(index), row }))
+    .filter(({ row }) => isShown(state, row));
+}
+
+/**
+ * What a guest can do about a message of theirs that did not arrive: try it again, or not even know whether it did.
+ *
+ * @param {UiState} state
+ * @param {MessageRow} row
+ * @returns {"failed" | "unconfirmed" | undefined}
+ */
+export function remedyOf(state, row) {
+  const isLost = row.state !== undefined && LOST.has(row.state) && row.clientId !== undefined;
+  return isLost && composerMode(state) === "on" ? /** @type {"failed" | "unconfirmed"} */ (row.state) : undefined;
 }
 
 /**
@@ -311,14 +407,14 @@ export function bannerOf(state, now) {
 }
 
 /**
- * From which row on the choices that messages offer may still be taken: nothing was said after them by the guest.
+ * From which shown row on the choices that messages offer may still be taken: nothing was said after them by the guest.
  *
  * @param {UiState} state
  * @returns {number} Infinity when the chat takes no answers.
  */
 export function answerableFrom(state) {
   if (composerMode(state) !== "on") return Infinity;
-  return state.transcript.rows.findLastIndex((row) => row.kind === "message" && row.from === "guest") + 1;
+  return shownRows(state).findLastIndex(({ row }) => row.kind === "message" && row.from === "guest") + 1;
 }
 
 /**

@@ -1,12 +1,12 @@
-/** @import { ChatEvent, ConnectionStatus, ContentItem, Guest } from "../core/types.js" */
+/** @import { ChatEvent, ConnectionStatus, ContentItem, Guest, MessageRow } from "../core/types.js" */
 /** @import { UiEvent, UiState } from "../core/store.js" */
 
 import { RejectedError } from "../core/connection.js";
-import { INITIAL_STATE, nextDeadline, reduce } from "../core/store.js";
+import { composerMode, INITIAL_STATE, nextDeadline, reduce } from "../core/store.js";
 import { Words } from "../core/words.js";
 import { CLOCK } from "../io/clock.js";
 import { ChatSession } from "../io/session.js";
-import { recall, remember } from "../io/storage.js";
+import { Memory } from "../io/storage.js";
 import en from "../locales/en.js";
 import { Announcer } from "./announcer.js";
 import { ChatBannerElement } from "./chat-banner.js";
@@ -57,6 +57,7 @@ const REFLECTED = {
  * @csspart header - The top: `mark`, `title`, `status`, `wire` and `end-button`.
  * @csspart transcript - The middle, with `log`, `intro`, `typing`, `unattended` and `pill`.
  * @csspart message - A message; `message-agent`, `message-bot` or `message-guest`, with `avatar` and `meta`.
+ * @csspart remedy - What can be done about a message that did not arrive: `remedy-retry`, `remedy-edit`, `remedy-send-again`.
  * @csspart bubble - Its text; also `bubble-agent`, `bubble-bot`, `bubble-guest`; `link` in it.
  * @csspart notice - A line of the system: joined, left, ended.
  * @csspart day - A divider between days.
@@ -95,6 +96,8 @@ export class GuestChatElement extends HTMLElement {
   #parts;
   /** All that is going on while the element is in a page. @type {AbortController | undefined} */
   #life;
+  /** @type {Memory | undefined} */
+  #memory;
   /** @type {ChatSession | undefined} */
   #session;
   /** @type {string | undefined} */
@@ -153,6 +156,8 @@ export class GuestChatElement extends HTMLElement {
   startNew() {
     if (!this.#life) return;
     this.#session?.stop();
+    // After an end another tab may have begun anew already: then this one joins it.
+    if (composerMode(this.#state) !== "ended") this.#memory?.clear();
     this.#dispatch({ type: "restarted" });
     this.#begin();
   }
@@ -199,7 +204,6 @@ export class GuestChatElement extends HTMLElement {
       this.#dialog.element,
     );
     this.#root.append(frame);
-    composer.text = recall("draft");
     loadStyles().then((sheets) => {
       this.#root.adoptedStyleSheets = sheets;
       // Nothing is shown before its styles are there.
@@ -219,6 +223,7 @@ export class GuestChatElement extends HTMLElement {
     window.addEventListener("pageshow", retry, { signal });
     document.addEventListener("visibilitychange", retry, { signal });
     window.addEventListener("offline", network, { signal });
+    document.addEventListener("visibilitychange", () => this.#renderSoon(), { signal });
     network();
 
     /** @type {Record<string, (event: CustomEvent) => void>} */
@@ -230,7 +235,13 @@ export class GuestChatElement extends HTMLElement {
         this.#send(detail.text, detail.content);
       },
       "chat-typing": () => this.#session?.typing(),
-      "chat-draft": ({ detail }) => remember("draft", detail),
+      "chat-resend": ({ detail }) => {
+        if (this.#send(detail.text, detail.content)) this.#replace(detail.clientId);
+      },
+      "chat-edit": ({ detail }) => this.#edit(detail),
+      "chat-draft": ({ detail }) => {
+        if (this.#memory) this.#memory.draft = detail;
+      },
       "chat-scrolled": ({ detail }) => this.#dispatch({ type: "scrolled", ...detail }),
       "chat-end": () => this.#askToEnd(),
       "chat-start-new": () => {
@@ -250,10 +261,17 @@ export class GuestChatElement extends HTMLElement {
     const gateway = new URL(this.getAttribute("gateway") || OWN_GATEWAY, document.baseURI);
     if (!gateway.pathname.endsWith("/")) gateway.pathname += "/";
     this.#sessionId = undefined;
+    const guest = this.#guest();
+    const memory = new Memory({ gateway: gateway.href, guest, today: CLOCK.today });
+    this.#memory = memory;
+    const { composer } = this.#parts ?? {};
+    if (composer && !composer.text) composer.text = memory.draft;
+    this.#dispatch({ type: "replaced", clientIds: memory.replaced });
     const session = new ChatSession({
       gateway: gateway.href,
-      guest: this.#guest(),
+      guest,
       clock: CLOCK,
+      memory,
       onEvent: (event) => {
         if (session === this.#session) this.#take(event);
       },
@@ -308,6 +326,25 @@ export class GuestChatElement extends HTMLElement {
     } else if (event.type === "conversation-update" && event.status === "ended" && !hadEnded) {
       this.#tell("ended", { reason: event.reason });
     }
+  }
+
+  /** @param {string} clientId */
+  #replace(clientId) {
+    this.#dispatch({ type: "replaced", clientIds: [clientId] });
+    this.#session?.discard(clientId);
+  }
+
+  /**
+   * Take a message back into the composer, before what is there.
+   *
+   * @param {MessageRow} row
+   */
+  #edit({ text, clientId }) {
+    const { composer } = this.#parts ?? {};
+    if (!composer || !this.#memory) return;
+    composer.text = [text, composer.text].filter(Boolean).join("\n");
+    this.#memory.draft = composer.text;
+    this.#replace(clientId ?? "");
   }
 
   /**
@@ -378,6 +415,7 @@ export class GuestChatElement extends HTMLElement {
     if (!composer.isOn) this.#dialog.close();
     if (isGone(focused) || (this.#wantsFocus && composer.isOn)) this.#takeFocus();
     if (composer.isOn) this.#wantsFocus = false;
+    if (this.#state.isAtEnd && document.visibilityState === "visible") this.#session?.read();
     CLOCK.clearTimer(this.#timer);
     const deadline = this.#life && nextDeadline(this.#state, now);
     if (deadline === undefined) return;

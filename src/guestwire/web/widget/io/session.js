@@ -3,6 +3,7 @@
 /** @import { Effect } from "../core/connection.js" */
 /** @import { ChatEvent, ContentItem, Guest, Session, StatusError } from "../core/types.js" */
 /** @import { Clock } from "./clock.js" */
+/** @import { Memory } from "./storage.js" */
 /** @import { Socket } from "./socket.js" */
 
 import { GuestSessionClient } from "../core/connection.js";
@@ -11,13 +12,16 @@ import { checkSession, createSession, RequestError } from "./http.js";
 import { openSocket } from "./socket.js";
 
 export class ChatSession {
-  #core = new GuestSessionClient({ delayS: backOffS });
+  #core;
   #gateway;
   #guest;
   #clock;
+  #memory;
   #onEvent;
   /** @type {Socket | undefined} */
   #socket;
+  /** @type {Socket | undefined} */
+  #spare;
   /** @type {number | undefined} */
   #timer;
   #isPumping = false;
@@ -29,13 +33,23 @@ export class ChatSession {
    * @param {string} options.gateway Base URL of the gateway, ends with "/".
    * @param {Guest} options.guest
    * @param {Clock} options.clock
+   * @param {Memory} options.memory What it remembers of the guest; the session goes on from there.
    * @param {(event: ChatEvent) => void} options.onEvent Called for every event, in order.
    */
-  constructor({ gateway, guest, clock, onEvent }) {
+  constructor({ gateway, guest, clock, memory, onEvent }) {
     this.#gateway = gateway;
     this.#guest = guest;
     this.#clock = clock;
+    this.#memory = memory;
     this.#onEvent = onEvent;
+    const { session, unsent } = memory;
+    this.#core = new GuestSessionClient({
+      delayS: backOffS,
+      tab: randomId(),
+      session,
+      seen: session && memory.seenOf(session),
+      unsent,
+    });
   }
 
   /** @returns {Session | undefined} */
@@ -68,6 +82,21 @@ export class ChatSession {
   /** Tell that the guest is typing; how often that is passed on is not the caller's business. */
   typing() {
     this.#tell((core, now) => core.type(now));
+  }
+
+  /** The guest has read what is shown; how often that is passed on is not the caller's business. */
+  read() {
+    this.#tell((core, now) => core.read(now));
+  }
+
+  /**
+   * The guest has taken a message back, or sends it anew: it is not shown again, nor sent.
+   *
+   * @param {string} clientId
+   */
+  discard(clientId) {
+    this.#memory.replace(clientId);
+    this.#tell((core) => core.discard(clientId));
   }
 
   /** End the conversation. */
@@ -113,10 +142,7 @@ export class ChatSession {
         this.#core.authenticated();
         break;
       case "create-session":
-        this.#request(
-          (signal) => createSession(this.#gateway, this.#guest, signal),
-          (session) => this.#tell((core, now) => core.sessionCreated(session, now)),
-        );
+        this.#createSession();
         break;
       case "check-session":
         this.#request(
@@ -128,27 +154,72 @@ export class ChatSession {
         this.#open(effect.session);
         break;
       case "send-frame":
-        if (this.#socket?.send(effect.text) && effect.clientId) this.#core.sent(effect.clientId);
+        if ("isSpare" in effect) this.#spare?.send(effect.text);
+        else if (this.#socket?.send(effect.text) && effect.clientId) this.#core.sent(effect.clientId);
         break;
       case "close-socket":
         this.#attempt.abort();
-        this.#socket?.close(effect.code);
-        this.#socket = undefined;
+        this.#close(effect.code);
+        break;
+      case "open-spare":
+        this.#spare = this.#connect(effect.session);
+        break;
+      case "swap-sockets":
+        this.#socket?.close(1000);
+        this.#socket = this.#spare;
+        this.#spare = undefined;
+        break;
+      case "close-spare":
+        this.#spare?.close(1000);
+        this.#spare = undefined;
+        break;
+      default:
+        this.#memory.keep(effect);
     }
+  }
+
+  #createSession() {
+    // Another tab may have made one, before or meanwhile.
+    const session = this.#memory.session;
+    if (session) {
+      this.#core.sessionCreated(session, this.#clock.now());
+      return;
+    }
+    this.#request(
+      (signal) => createSession(this.#gateway, this.#guest, signal),
+      (created) => this.#tell((core, now) => core.sessionCreated(this.#memory.session ?? created, now)),
+    );
   }
 
   /** @param {Session} session */
   #open(session) {
-    this.#socket?.close(1000);
+    this.#close(1000);
     try {
-      this.#socket = openSocket(session, {
-        opened: () => this.#tell((core, now) => core.opened(now)),
-        frameReceived: (text) => this.#tell((core, now) => core.frameReceived(text, now)),
-        closed: (code) => this.#tell((core, now) => core.closed(code, now)),
-      });
+      this.#socket = this.#connect(session);
     } catch {
       this.#fail({ code: "upstream-invalid" });
     }
+  }
+
+  /**
+   * @param {Session} session
+   * @returns {Socket}
+   */
+  #connect(session) {
+    const isSpare = () => socket === this.#spare;
+    const socket = openSocket(session, {
+      opened: () => this.#tell((core, now) => core.opened(now, isSpare())),
+      frameReceived: (text) => this.#tell((core, now) => core.frameReceived(text, now, isSpare())),
+      closed: (code) => this.#tell((core, now) => core.closed(code, now, isSpare())),
+    });
+    return socket;
+  }
+
+  /** @param {number} code */
+  #close(code) {
+    this.#socket?.close(code);
+    this.#spare?.close(code);
+    this.#socket = this.#spare = undefined;
   }
 
   /**

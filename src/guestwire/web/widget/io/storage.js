@@ -1,28 +1,194 @@
-/** What this tab remembers. Storage may be missing, full or forbidden: then it remembers nothing, and that is no error. */
+/**
+ * What outlives the page, for one guest at one gateway: the session and what it has not accepted yet, for all tabs of this
+ * browser; what was seen and what is being written, for this tab. Storage may be missing, full, forbidden or full of
+ * nonsense: then this page remembers for itself, and that is no error.
+ */
+
+/** @import { Effect } from "../core/connection.js" */
+/** @import { Seen } from "../core/relay.js" */
+/** @import { Guest, Session, Unsent } from "../core/types.js" */
 
 const PREFIX = "guest-chat:";
 
+/** What no storage took. @type {Map<string, string>} */
+const unstored = new Map();
+
 /**
- * @param {string} key
- * @returns {string} "" when there is nothing.
+ * @typedef {object} Shared
+ * @property {Session} [session]
+ * @property {number} [expiresAt] Epoch milliseconds.
+ * @property {Unsent[]} [unsent]
+ * @property {string[]} [replaced] Messages that the guest has taken back or sent anew.
+ *
+ * @typedef {{ sessionId?: string, seen?: Seen, draft?: string }} Own
  */
-export function recall(key) {
-  try {
-    return sessionStorage.getItem(PREFIX + key) ?? "";
-  } catch {
-    return "";
+
+export class Memory {
+  /** @type {Shelf<Shared>} */
+  #shared;
+  /** @type {Shelf<Own>} */
+  #own;
+  #today;
+
+  /**
+   * @param {object} options
+   * @param {string} options.gateway
+   * @param {Guest} options.guest Another guest must not find what this one has left.
+   * @param {() => number} options.today Epoch milliseconds.
+   */
+  constructor({ gateway, guest, today }) {
+    const key = PREFIX + JSON.stringify([gateway, guest.externalContactId ?? guest.email ?? guest.name ?? ""]);
+    this.#shared = new Shelf(() => localStorage, key, isShared);
+    this.#own = new Shelf(() => sessionStorage, `${key} tab`, isOwn);
+    this.#today = today;
+  }
+
+  /** The session to go on with, while it is valid. @returns {Session | undefined} */
+  get session() {
+    const { session, expiresAt = Infinity } = this.#shared.value;
+    const leftMs = expiresAt - this.#today();
+    if (!session || leftMs <= 0) return undefined;
+    return { ...session, ...(leftMs < Infinity && { expiresIn: leftMs / 1000 }) };
+  }
+
+  /** @returns {Unsent[]} */
+  get unsent() {
+    return this.#shared.value.unsent ?? [];
+  }
+
+  /** @returns {string[]} */
+  get replaced() {
+    return this.#shared.value.replaced ?? [];
+  }
+
+  /** What is written and not sent. */
+  get draft() {
+    return this.#own.value.draft ?? "";
+  }
+
+  set draft(draft) {
+    this.#own.change({ draft: draft || undefined });
+  }
+
+  /**
+   * @param {Session} session
+   * @returns {Seen} Everything, in a tab that opens later.
+   */
+  seenOf({ sessionId }) {
+    const { sessionId: known, seen } = this.#own.value;
+    return known === sessionId && seen ? seen : { seq: Infinity };
+  }
+
+  /** @param {string} clientId */
+  replace(clientId) {
+    this.#shared.change({ replaced: [...this.replaced, clientId] });
+  }
+
+  /** Leave the session, and what waits in it. */
+  clear() {
+    this.#shared.change({ session: undefined, expiresAt: undefined, unsent: undefined, replaced: undefined });
+    this.#own.change({ sessionId: undefined, seen: undefined, draft: undefined });
+  }
+
+  /** @param {Effect} effect One that is about memory. */
+  keep(effect) {
+    switch (effect.type) {
+      case "remember-session": {
+        const { expiresIn, ...session } = effect.session;
+        const expiresAt = expiresIn === undefined ? undefined : this.#today() + expiresIn * 1000;
+        this.#shared.change({ session, expiresAt });
+        break;
+      }
+      case "forget-session":
+        if (this.#shared.value.session?.token === effect.token) {
+          this.#shared.change({ session: undefined, expiresAt: undefined, replaced: undefined });
+        }
+        break;
+      case "remember-seen":
+        this.#own.change({ sessionId: effect.sessionId, seen: effect.seen });
+        break;
+      case "remember-message":
+        this.#setUnsent(effect.message.clientId, effect.message);
+        break;
+      case "forget-message":
+        this.#setUnsent(effect.clientId);
+    }
+  }
+
+  /**
+   * @param {string} clientId
+   * @param {Unsent} [message]
+   */
+  #setUnsent(clientId, message) {
+    const { unsent } = this;
+    const index = unsent.findIndex((other) => other.clientId === clientId);
+    const rest = index < 0 ? unsent : unsent.toSpliced(index, 1);
+    if (!message && index < 0) return;
+    this.#shared.change({ unsent: message ? rest.toSpliced(index < 0 ? rest.length : index, 0, message) : rest });
   }
 }
 
 /**
- * @param {string} key
- * @param {string} value "" forgets it.
+ * One object in a storage.
+ *
+ * @template {object} Value
  */
-export function remember(key, value) {
-  try {
-    if (value) sessionStorage.setItem(PREFIX + key, value);
-    else sessionStorage.removeItem(PREFIX + key);
-  } catch {
-    // See above.
+class Shelf {
+  #storage;
+  #key;
+  #isValue;
+
+  /**
+   * @param {() => Storage} storage Asked every time: even to look at it may be forbidden.
+   * @param {string} key
+   * @param {(value: any) => boolean} isValue
+   */
+  constructor(storage, key, isValue) {
+    this.#storage = storage;
+    this.#key = key;
+    this.#isValue = isValue;
   }
+
+  /** @returns {Value} */
+  get value() {
+    try {
+      const value = JSON.parse(unstored.get(this.#key) ?? this.#storage().getItem(this.#key) ?? "{}");
+      if (this.#isValue(value)) return value;
+    } catch {
+      // See above.
+    }
+    return /** @type {Value} */ ({});
+  }
+
+  /** @param {Partial<Value>} changes Undefined members are forgotten. */
+  change(changes) {
+    const text = JSON.stringify({ ...this.value, ...changes });
+    try {
+      if (text === "{}") this.#storage().removeItem(this.#key);
+      else this.#storage().setItem(this.#key, text);
+      unstored.delete(this.#key);
+    } catch {
+      unstored.set(this.#key, text);
+    }
+  }
+}
+
+/** @param {any} value */
+function isShared({ session, expiresAt, unsent = [], replaced = [] }) {
+  return (
+    (session === undefined || areStrings(session.sessionId, session.token, session.webSocketUrl, ...session.extensions)) &&
+    (expiresAt === undefined || typeof expiresAt === "number") &&
+    unsent.every((/** @type {Unsent} */ message) => areStrings(message.clientId, message.text)) &&
+    areStrings(...replaced)
+  );
+}
+
+/** @param {any} value */
+function isOwn({ sessionId = "", seen, draft = "" }) {
+  return areStrings(sessionId, draft, seen?.epoch ?? "") && Number.isInteger(seen?.seq ?? 0);
+}
+
+/** @param {unknown[]} values */
+function areStrings(...values) {
+  return values.every((value) => typeof value === "string");
 }
