@@ -15,8 +15,8 @@ __all__ = ["Origins", "may_use"]
 API_PREFIX = "/api/"
 
 _PREFLIGHT = {
-    "access-control-allow-methods": "GET, POST",
-    "access-control-allow-headers": "Authorization, Content-Type",
+    "access-control-allow-methods": "DELETE, GET, POST",
+    "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key",
     "access-control-max-age": "600",
 }
 
