@@ -104,6 +104,8 @@ export class GuestSessionClient {
   #position = new Position();
   /** @type {RelayLink | undefined} */
   #link;
+  /** What the log says last of the conversation. */
+  #isOver = false;
   /** The second connection, from the time it is being opened. @type {{ link?: RelayLink } | undefined} */
   #spare;
   /** @type {number | undefined} */
@@ -545,6 +547,7 @@ export class GuestSessionClient {
    * @param {number} now
    */
   #adopt(session, now) {
+    if (session.sessionId !== this.#session?.sessionId) this.#isOver = false;
     this.#session = session;
     this.#expiresAt = session.expiresIn === undefined ? undefined : now + session.expiresIn;
     if (this.#isRelay) this.#effects.push({ type: "remember-session", session });
@@ -655,15 +658,13 @@ export class GuestSessionClient {
       const { expiresIn: _, ...session } = this.#session;
       this.#adopt({ ...session, token }, now);
     }
-    let hasEnded = this.#hasEnded;
-    for (const event of events) {
-      hasEnded = this.#takeRecord(event, now) ?? hasEnded;
-    }
+    for (const event of events) this.#takeRecord(event, now);
+    if (events[0]?.type === "reset") this.#showUnsent();
     if (isSynced && isSpare) this.#swap();
     if (isSynced && this.#state === "connecting") this.#move("opened");
-    if (isSynced) this.#established(now);
     // An end in the middle of the log is followed by a new beginning.
-    if (hasEnded && !this.#hasEnded && this.#link?.isLive) this.#endSoon(now);
+    if (this.#isOver && !this.#hasEnded && this.#link?.isLive) this.#endSoon(now);
+    if (isSynced) this.#established(now);
   }
 
   /**
@@ -671,38 +672,27 @@ export class GuestSessionClient {
    *
    * @param {ChatEvent} event
    * @param {number} now
-   * @returns {boolean | undefined} Whether the conversation has ended by it; undefined when it says nothing of that.
    */
   #takeRecord(event, now) {
-    switch (event.type) {
-      case "reset": {
-        const says = event.events.map((inner) => this.#learn(inner));
-        this.#events.push(event);
-        this.#showUnsent();
-        return says.findLast((hasEnded) => hasEnded !== undefined);
+    if (event.type === "error") {
+      if (ERRORS[event.code] === "later") {
+        this.#written.clear();
+        this.#pumpAt = now + (event.retryAfter ?? REFUSED_FOR_S);
+      } else if (event.clientId !== undefined && this.#outbox.has(event.clientId)) {
+        this.#failMessage(event.clientId, event.code);
+        return;
       }
-      case "error":
-        if (ERRORS[event.code] === "later") {
-          this.#written.clear();
-          this.#pumpAt = now + (event.retryAfter ?? REFUSED_FOR_S);
-        } else if (event.clientId !== undefined && this.#outbox.has(event.clientId)) {
-          this.#failMessage(event.clientId, event.code);
-          return undefined;
-        }
     }
+    for (const inner of event.type === "reset" ? event.events : [event]) this.#learn(inner);
     this.#events.push(event);
-    return this.#learn(event);
   }
 
-  /**
-   * @param {ChatEvent} event
-   * @returns {boolean | undefined} See `#takeRecord`.
-   */
+  /** @param {ChatEvent} event */
   #learn(event) {
     if (event.type === "receipt" || (event.type === "message" && event.from === "guest" && event.clientId)) {
       this.#settle(/** @type {string} */ (event.clientId));
     }
-    return event.type === "conversation-update" && event.status ? event.status === "ended" : undefined;
+    if (event.type === "conversation-update" && event.status) this.#isOver = event.status === "ended";
   }
 
   /**
