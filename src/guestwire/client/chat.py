@@ -196,9 +196,9 @@ class Chat:
         return None if self._runner is None else self._runner.error
 
     @property
-    def has_ended(self) -> bool:
-        """Whether the conversation has ended."""
-        return self._runner is not None and self._runner.core.has_ended
+    def is_open(self) -> bool:
+        """Whether `write` would reach a connection: one is open, and the conversation goes on."""
+        return self._runner is not None and self._runner.is_open
 
     @property
     def close_code(self) -> int:

@@ -138,6 +138,11 @@ class Runner:
         """Whether the connection is closed for good."""
         return self._over.is_set()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a connection is open and the conversation goes on."""
+        return self._line.is_open and self.core.state is State.CONNECTED and not self.core.has_ended
+
     async def run(self) -> None:
         """Start the core and serve it until it is closed or failed; all tasks have ended when this returns."""
         try:
