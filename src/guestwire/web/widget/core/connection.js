@@ -675,7 +675,7 @@ export class GuestSessionClient {
    */
   #takeRecord(event, now) {
     if (event.type === "error") {
-      if (ERRORS[event.code] === "later") {
+      if (event.retryAfter !== undefined || ERRORS[event.code] === "later") {
         this.#written.clear();
         this.#pumpAt = now + (event.retryAfter ?? REFUSED_FOR_S);
       } else if (event.clientId !== undefined && this.#outbox.has(event.clientId)) {

@@ -125,7 +125,7 @@ export function reduce(state, event, now) {
     case "restarted":
       return restart(state);
     case "replaced":
-      return { ...state, replaced: [...state.replaced, ...event.clientIds] };
+      return { ...state, replaced: [...new Set([...state.replaced, ...event.clientIds])] };
     case "reset":
       return reset(state, event, now);
     case "time-passed":

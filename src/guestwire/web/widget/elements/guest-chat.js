@@ -224,6 +224,7 @@ export class GuestChatElement extends HTMLElement {
     document.addEventListener("visibilitychange", retry, { signal });
     window.addEventListener("offline", network, { signal });
     document.addEventListener("visibilitychange", () => this.#renderSoon(), { signal });
+    window.addEventListener("storage", () => this.#showReplaced(), { signal });
     network();
 
     /** @type {Record<string, (event: CustomEvent) => void>} */
@@ -266,7 +267,7 @@ export class GuestChatElement extends HTMLElement {
     this.#memory = memory;
     const { composer } = this.#parts ?? {};
     if (composer && !composer.text) composer.text = memory.draft;
-    this.#dispatch({ type: "replaced", clientIds: memory.replaced });
+    this.#showReplaced();
     const session = new ChatSession({
       gateway: gateway.href,
       guest,
@@ -324,14 +325,21 @@ export class GuestChatElement extends HTMLElement {
     } else if (event.type === "error") {
       this.#tell("error", event);
     } else if (event.type === "conversation-update" && event.status === "ended" && !hadEnded) {
+      if (this.#memory) this.#memory.draft = "";
       this.#tell("ended", { reason: event.reason });
     }
   }
 
+  /** What the guest has taken back or sent anew, here or in another tab, is not shown any more. */
+  #showReplaced() {
+    const clientIds = this.#memory?.replaced;
+    if (clientIds?.length) this.#dispatch({ type: "replaced", clientIds });
+  }
+
   /** @param {string} clientId */
   #replace(clientId) {
-    this.#dispatch({ type: "replaced", clientIds: [clientId] });
     this.#session?.discard(clientId);
+    this.#showReplaced();
   }
 
   /**

@@ -100,6 +100,7 @@ export class Memory {
         break;
       }
       case "forget-session":
+        this.#own.change({ sessionId: undefined, seen: undefined });
         if (this.#shared.value.session?.token === effect.token) {
           this.#shared.change({ session: undefined, expiresAt: undefined, replaced: undefined });
         }
@@ -122,9 +123,9 @@ export class Memory {
   #setUnsent(clientId, message) {
     const { unsent } = this;
     const index = unsent.findIndex((other) => other.clientId === clientId);
-    const rest = index < 0 ? unsent : unsent.toSpliced(index, 1);
-    if (!message && index < 0) return;
-    this.#shared.change({ unsent: message ? rest.toSpliced(index < 0 ? rest.length : index, 0, message) : rest });
+    const place = index < 0 ? unsent.length : index;
+    const left = message ? unsent.toSpliced(place, 1, message) : unsent.toSpliced(place, 1);
+    this.#shared.change({ unsent: left.length ? left : undefined });
   }
 }
 
