@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 import webbrowser
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from guestwire import __version__
 from guestwire.cli.running import run
@@ -41,7 +43,13 @@ async def _demo(port: int, emulator_port: int, *, opens_browser: bool) -> None:
                 # The hint of the error names --port, which is the gateway's here.
                 raise ConfigError(f"{error.message} Try --emulator-port 0, which takes a free one.") from error
             raise
-        gateway_settings = GatewaySettings(provider=emulator_provider(settings, emulator.url), port=port)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="guestwire-demo-"))
+        gateway_settings = GatewaySettings(
+            provider=emulator_provider(settings, emulator.url),
+            port=port,
+            upstream_start="open",  # the emulated bot greets
+            log_file=Path(folder) / "sessions.sqlite3",
+        )
         gateway = await stack.enter_async_context(
             Server(create_gateway(gateway_settings), host=gateway_settings.host, port=port)
         )

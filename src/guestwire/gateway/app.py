@@ -22,9 +22,12 @@ from guestwire.gateway.access_log import AccessLog
 from guestwire.gateway.errors import CatchErrors, NotAllowed, show_http_exception, show_problem
 from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.origins import Origins
-from guestwire.gateway.relay.interface import FailPoint, SessionLink, Upstream, UpstreamFactory, no_fail_point
+from guestwire.gateway.relay.interface import FailPoint, UpstreamFactory, no_fail_point
 from guestwire.gateway.relay.relay import Relay
 from guestwire.gateway.relay.routes import SOCKET_PATH
+from guestwire.gateway.relay.sealed import Seal, read_keys
+from guestwire.gateway.relay.tokens import now_ms
+from guestwire.gateway.relay.upstream import GuestSessionUpstreams
 from guestwire.gateway.security_headers import SecurityHeaders
 from guestwire.gateway.sessions_routes import SessionRoutes
 from guestwire.net.clock import Clock, SystemClock
@@ -70,12 +73,21 @@ def create_gateway(
     relay: Relay | None = None
     routes: list[BaseRoute]
     if settings.mode == "relay":
-        upstreams = upstreams or _no_upstreams
-        relay = Relay(settings, upstreams, clock=clock, metrics=metrics, fail_point=fail_point)
+        relay = Relay(settings, clock=clock, metrics=metrics, fail_point=fail_point)
         routes = [*_only(*relay.routes.routes()), websocket_route(SOCKET_PATH, relay.hub.authorise)]
     else:
         direct = SessionRoutes(settings, transport=transport, tokens=tokens, clock=clock, metrics=metrics)
         routes = [*_only(*direct.routes())]
+
+    def make_upstreams(key_file: Path) -> UpstreamFactory:
+        return upstreams or GuestSessionUpstreams(
+            provider,
+            transport=transport,
+            tokens=tokens,
+            seal=Seal(read_keys(key_file), now_ms=lambda: now_ms(clock)),
+            clock=clock,
+            fail_point=fail_point,
+        )
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -84,7 +96,7 @@ def create_gateway(
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(transport)
             if relay is not None:
-                await stack.enter_async_context(relay.running())
+                await stack.enter_async_context(relay.running(make_upstreams))
             yield
 
     app = Starlette(
@@ -138,26 +150,3 @@ async def _nothing_to_drain() -> None:
 
 async def _show_health(_request: Request) -> Response:
     return Response(msgspec.json.encode({"status": "ok", "version": __version__}), media_type="application/json")
-
-
-class _NoUpstream:
-    """Until there is one: messages are kept and wait."""
-
-    def start(self) -> None:
-        pass
-
-    def wake(self) -> None:
-        pass
-
-    def typing(self) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
-    async def aclose(self) -> None:
-        pass
-
-
-def _no_upstreams(_session: SessionLink) -> Upstream:
-    return _NoUpstream()

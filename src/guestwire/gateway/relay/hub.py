@@ -53,7 +53,6 @@ class Hub:
         self,
         settings: GatewaySettings,
         log: SessionLog,
-        upstreams: UpstreamFactory,
         *,
         clock: Clock,
         metrics: Metrics,
@@ -67,7 +66,8 @@ class Hub:
         self.max_tabs = settings.max_tabs
         self._settings = settings
         self._log = log
-        self._upstreams = upstreams
+        self._upstreams: UpstreamFactory | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._rng = rng or random.SystemRandom()
         self._fail_point = fail_point
         self._sessions: dict[SessionId, RelaySession] = {}
@@ -83,12 +83,16 @@ class Hub:
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
+    async def start(self, upstreams: UpstreamFactory) -> None:
         """Take up the sessions that an earlier gateway left open, a few a second, and begin the upkeep.
+
+        Args:
+            upstreams: Makes each session's way to the provider.
 
         Raises:
             LogUnavailable: The log can't be read.
         """
+        self._upstreams = upstreams
         rows = await self._log.open_sessions()
         self._rng.shuffle(rows)
         self._keepers = [self.spawn(self._take_up(rows)), self.spawn(self._keep_up())]
@@ -100,6 +104,8 @@ class Hub:
             connection.move(round(self._rng.uniform(0.5, MOVE_WITHIN_S), 1))
             if number % 100 == 99:
                 await asyncio.sleep(0)
+        # What is in flight upstream gets its few seconds while the browsers leave.
+        self._closing = asyncio.create_task(self._close_sessions())
         if self._connections:
             give_up = asyncio.create_task(self.clock.sleep(DRAIN_S))
             empty = asyncio.create_task(self._is_empty.wait())
@@ -119,16 +125,16 @@ class Hub:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        sessions, self._sessions = tuple(self._sessions.values()), {}
-        for answer in await asyncio.gather(*(session.aclose() for session in sessions), return_exceptions=True):
-            if isinstance(answer, Exception):
-                _log.error("an upstream did not stop", error=type(answer).__name__)
+        if self._closing is not None:
+            await self._closing
+        await self._close_sessions()  # those that came in meanwhile
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the rest; what it raises is logged once and reaches nobody else."""
         task = asyncio.create_task(_logged(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # cancelled before its first step, it was never begun
         return task
 
     # --- connections --------------------------------------------------------------------------------------------------
@@ -245,7 +251,14 @@ class Hub:
     def _retention_ms(self) -> int:
         return int(self._settings.retention_h * 3_600_000)
 
+    async def _close_sessions(self) -> None:
+        sessions, self._sessions = tuple(self._sessions.values()), {}
+        for answer in await asyncio.gather(*(session.aclose() for session in sessions), return_exceptions=True):
+            if isinstance(answer, Exception):
+                _log.error("an upstream did not stop", error=type(answer).__name__)
+
     async def _load(self, sid: SessionId) -> RelaySession:
+        assert self._upstreams is not None  # noqa: S101 - nobody is let in before `start`
         row = await self._log.get(sid)
         if row is None:
             raise SessionGone

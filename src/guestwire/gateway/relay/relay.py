@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -30,7 +30,6 @@ class Relay:
     def __init__(
         self,
         settings: GatewaySettings,
-        upstreams: UpstreamFactory,
         *,
         clock: Clock,
         metrics: Metrics,
@@ -38,13 +37,17 @@ class Relay:
     ) -> None:
         """Put it together; nothing is opened."""
         self._folder = settings.log_file.parent
+        self._key_file = settings.log_file.with_name(f"{settings.log_file.name}.key")
         self.log = SqliteSessionLog(settings.log_file, now_ms=lambda: now_ms(clock))
-        self.hub = Hub(settings, self.log, upstreams, clock=clock, metrics=metrics, fail_point=fail_point)
+        self.hub = Hub(settings, self.log, clock=clock, metrics=metrics, fail_point=fail_point)
         self.routes = RelayRoutes(settings, self.hub, self.log, clock=clock, metrics=metrics)
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, upstreams: Callable[[Path], UpstreamFactory]) -> AsyncIterator[None]:
         """Open the log and take up what is in it; at the end stop everything and end nothing.
+
+        Args:
+            upstreams: Makes the factory, in a thread; gets the path of the file of keys beside the log.
 
         Raises:
             ConfigError: The log is in use, or can't be opened.
@@ -54,7 +57,7 @@ class Relay:
         async with self.log:
             if self.log.lost_records:
                 _log.error("the session log is older than it was: every browser will load its transcript again")
-            await self.hub.start()
+            await self.hub.start(await run_in_threadpool(upstreams, self._key_file))
             try:
                 yield
             finally:
