@@ -171,6 +171,7 @@ class GatewaySettings:
             open, for bots that greet (relay).
         session_ttl_s: Seconds a session token lives; prolonged while a browser is connected (relay).
         retention_h: Hours a chat is kept after its end (relay).
+        max_records: Records of one chat that are kept while it goes on; the oldest go first (relay).
         max_tabs: Connections one session may have; with more the one that idles longest is closed (relay).
         max_connections: WebSockets open at once (relay).
         max_connections_per_address: WebSockets that one address may have open (relay).
@@ -196,6 +197,7 @@ class GatewaySettings:
     upstream_start: Literal["first-message", "open"] = "first-message"
     session_ttl_s: float = 86_400.0
     retention_h: float = 24.0
+    max_records: int = 5000
     max_tabs: int = 5
     max_connections: int = 20_000
     max_connections_per_address: int = 100
@@ -230,6 +232,7 @@ class GatewaySettings:
             "sessions_per_day",
             "sessions_per_day_total",
             "session_ttl_s",
+            "max_records",
             "max_tabs",
             "max_connections",
             "max_connections_per_address",

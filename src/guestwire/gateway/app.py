@@ -108,7 +108,7 @@ def create_gateway(
         # From the outside in. What an inner one raises or leaves out, an outer one still logs and dresses.
         middleware=[
             Middleware(AccessLog, clock=clock, metrics=metrics),
-            Middleware(SecurityHeaders, socket_url=None if relay else provider.resolved_socket_url),
+            Middleware(SecurityHeaders, socket_url=_socket_elsewhere(settings)),
             Middleware(Origins, allowed=settings.allowed_origins),
             Middleware(CatchErrors),
         ],
@@ -142,6 +142,12 @@ def _only(*routes: Route) -> list[Route]:
         for route in routes
         for either in (route, Route(route.path, NotAllowed(", ".join(sorted(route.methods or ())))))
     ]
+
+
+def _socket_elsewhere(settings: GatewaySettings) -> str | None:
+    if settings.mode == "direct":
+        return settings.provider.resolved_socket_url
+    return None if settings.public_url is None else f"ws{settings.public_url.removeprefix('http')}"
 
 
 async def _nothing_to_drain() -> None:

@@ -77,7 +77,7 @@ class Downstream:
         self._active_at = self._clock.now()
         self._counted = 0
         self._unsent_bytes = 0
-        self.acked = 0
+        self._acked = 0
         self.close_code: int | None = None
 
     @property
@@ -89,6 +89,11 @@ class Downstream:
     def active_at(self) -> float:
         """When the guest last did something here."""
         return self._active_at
+
+    @property
+    def seen(self) -> int:
+        """The `seq` that the tab has acknowledged; of one that acknowledges nothing, what it was sent."""
+        return self._acked or self._core.cursor
 
     @property
     def is_plain(self) -> bool:
@@ -216,6 +221,11 @@ class Downstream:
             if self._socket is None:
                 self._leave()
 
+    def _be_gone(self) -> None:
+        self._core.close_for("session-expired")
+        if self._session is not None:
+            self._hub.gone(self._session)
+
     def _leave(self) -> None:
         """Let go of the session, once nothing that was said is on its way: a session in use must be the only one."""
         session, self._session = self._session, None
@@ -227,7 +237,7 @@ class Downstream:
         try:
             await step
         except SessionExpired:
-            self._core.close_for("session-expired")
+            self._be_gone()
         except LogUnavailable as error:
             if self._core.is_reading:
                 self._core.refuse(error.code, client_id=client_id, retry_after=LOG_RETRY_S)
@@ -268,7 +278,7 @@ class Downstream:
                 if head > self._core.cursor:
                     self._wake()  # a wake-up may get lost, a message must not
             case NoteSeen(seq):
-                self.acked = max(self.acked, seq)
+                self._acked = max(self._acked, seq)
             case NoteRead(seq):
                 self._active_at = self._clock.now()
                 session.note_read(seq)
@@ -319,7 +329,7 @@ class Downstream:
         try:
             await self._read_on()
         except SessionExpired:
-            self._core.close_for("session-expired")
+            self._be_gone()
         except ResumeGap:
             self._core.close_for("position-lost")
         except LogUnavailable:

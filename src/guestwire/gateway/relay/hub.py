@@ -8,6 +8,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Collection, Coroutine
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -207,14 +208,14 @@ class Hub:
             SessionGone: There is none.
             LogUnavailable: The log can't be read.
         """
-        known = self._sessions.get(sid)
-        if known is not None:
-            return known
-        loading = self._loading.get(sid)
-        if loading is None:
-            loading = self._loading[sid] = asyncio.ensure_future(self._load(sid))
-            loading.add_done_callback(lambda _: self._loading.pop(sid, None))
-        return await asyncio.shield(loading)
+        # Again and again: what was loaded may be dropped before we are awake, and there must never be two of it.
+        while (known := self._sessions.get(sid)) is None:
+            loading = self._loading.get(sid)
+            if loading is None:
+                loading = self._loading[sid] = asyncio.ensure_future(self._load(sid))
+                loading.add_done_callback(partial(self._loaded, sid))
+            await asyncio.shield(loading)
+        return known
 
     def drop_if_idle(self, session: RelaySession) -> None:
         """Forget a session that nobody uses; the log has it."""
@@ -222,6 +223,12 @@ class Hub:
             del self._sessions[session.sid]
             if session.has_ended:
                 self.spawn(session.aclose())
+
+    def gone(self, session: RelaySession) -> None:
+        """Forget a session that the log has no more."""
+        if self._sessions.get(session.sid) is session:
+            del self._sessions[session.sid]
+            self.spawn(session.aclose())
 
     async def erase(self, sid: SessionId) -> None:
         """Erase a session: its transcript, its tokens, its connections.
@@ -277,6 +284,21 @@ class Hub:
         self._sessions[sid] = session
         return session
 
+    def _loaded(self, sid: SessionId, loading: asyncio.Future[RelaySession]) -> None:
+        self._loading.pop(sid, None)
+        if not loading.cancelled():
+            loading.exception()  # whoever waits gets it; when nobody does any more, nobody need be told
+
+    async def _trim(self) -> None:
+        """Forget the oldest records of very long chats, but none that a connected browser lacks."""
+        for session in tuple(self._sessions.values()):
+            with contextlib.suppress(SessionGone):
+                position = await self._log.head(session.sid)
+                newest = min((reader.seen for reader in session.readers), default=position.head)
+                floor = min(position.head - self._settings.max_records, newest)
+                if floor > position.floor:
+                    await self._log.trim(session.sid, floor + 1)
+
     async def _forget(self, sid: SessionId) -> None:
         session = self._sessions.pop(sid, None)
         if session is not None:
@@ -301,6 +323,7 @@ class Hub:
                     if connection.pair is not None and self.tokens.is_due(connection.pair):
                         with contextlib.suppress(SessionGone):
                             await connection.prolong()
+                await self._trim()
                 expired = [SessionId("")]
                 while expired:
                     expired = await self._log.expire(now_ms(self.clock))

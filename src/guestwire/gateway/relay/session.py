@@ -53,6 +53,10 @@ class Reader(Protocol):
     def active_at(self) -> float:
         """When the guest last did something there, in monotonic seconds."""
 
+    @property
+    def seen(self) -> int:
+        """The `seq` up to which it has everything, as far as we know."""
+
     def show_volatile(self, frame: TypingFrame | ErrorFrame, after: int) -> None:
         """Show what is not kept, once everything up to `after` was sent."""
 
