@@ -176,12 +176,12 @@ class GuestSessionUpstream:
             if self._provider_session is None:
                 _log.warning("a provider session could not be taken up; a new one is made")
         while not self._is_over():
-            self._knock.clear()
             error = await self._converse()
             if self._is_over():
                 return
             if error is not None:
                 _log.warning("upstream failed", code=error.code, detail=error.message)
+                self._knock.clear()  # what knocked so far fails with the rest
                 await self._pump.fail(_code(error))
             if error is None or self._ending.is_set():
                 # The provider has no `end`, or could not be told.
