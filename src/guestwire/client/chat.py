@@ -274,8 +274,8 @@ class Chat:
 
         Raises:
             NotWritten: No connection is open, and none was named.
-            ConnectionLost: The connection broke, or no pong came within 10 s and it was closed. Nobody knows whether
-                what was written has arrived. `close_code` is that connection's.
+            ConnectionLost: The connection broke, or no pong came in 10 s of reading and it was closed. Nobody knows
+                whether what was written has arrived. `close_code` is that connection's.
         """
         await self._running().confirm(connection)
 

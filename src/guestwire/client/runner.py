@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from guestwire.client.event_queue import ROOM, EventQueue
 from guestwire.client.sessions import check_guest_session, create_guest_session
@@ -66,6 +66,8 @@ class _Line:
     asked: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     is_open: bool = False
+    is_held: bool = False
+    """Nothing is read, because the app has no room for more events."""
 
     def put(self, item: SendFrame | None) -> None:
         self.items.append(item)
@@ -199,18 +201,28 @@ class Runner:
             raise NotWritten
         if connection not in {None, line.number} or not line.is_open or line.socket is None:
             raise ConnectionLost
-        limit = asyncio.ensure_future(self._clock.sleep(PONG_LIMIT_S))
         pong = asyncio.ensure_future(_confirmed(line.socket))
         try:
-            await asyncio.wait({limit, pong}, return_when=asyncio.FIRST_COMPLETED)
+            await self._await_pong(line, pong)
             if pong.done() and pong.result():
                 return
         finally:
-            limit.cancel()
             pong.cancel()
         await line.socket.aclose()
         await line.over.wait()  # so that what the peer said last has been told
         raise ConnectionLost(f"The connection was lost before the pong, or none came in {PONG_LIMIT_S:g} s.")
+
+    async def _await_pong(self, line: _Line, pong: asyncio.Future[bool]) -> None:
+        is_late = False
+        while not pong.done() and not is_late:
+            limit = asyncio.ensure_future(self._clock.sleep(PONG_LIMIT_S))
+            both: set[asyncio.Future[Any]] = {limit, pong}
+            try:
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                limit.cancel()
+            # While the app is busy nothing is read, and the pong may have come long ago.
+            is_late = not line.is_held
 
     def _settle(self) -> None:
         for effect in self.core.effects():
@@ -313,7 +325,9 @@ class Runner:
                 self.tell(lambda: self.core.opened(self._clock.now()))
                 async for text in socket:
                     self.tell(partial(self.core.frame_received, text, self._clock.now()))
+                    line.is_held = True
                     await self.events.room()
+                    line.is_held = False
                 writer.cancel()
         finally:
             line.is_open = False
