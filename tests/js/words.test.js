@@ -22,11 +22,6 @@ const NOT_FOR_GUESTS = new Set([
   "redirected",
   "bad-answer",
   "local-protocol",
-  "hello-timeout",
-  "moved",
-  "position-lost",
-  "too-slow",
-  "conflict",
   "too-large",
   "unsupported-media-type",
 ]);

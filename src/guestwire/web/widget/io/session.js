@@ -142,7 +142,10 @@ export class ChatSession {
         this.#core.authenticated();
         break;
       case "create-session":
-        this.#createSession();
+        this.#request(
+          (signal) => this.#memory.alone(() => this.#createSession(signal), signal),
+          (session) => this.#tell((core, now) => core.sessionCreated(session, now)),
+        );
         break;
       case "check-session":
         this.#request(
@@ -178,17 +181,16 @@ export class ChatSession {
     }
   }
 
-  #createSession() {
-    // Another tab may have made one, before or meanwhile.
-    const session = this.#memory.session;
-    if (session) {
-      this.#core.sessionCreated(session, this.#clock.now());
-      return;
-    }
-    this.#request(
-      (signal) => createSession(this.#gateway, this.#guest, signal),
-      (created) => this.#tell((core, now) => core.sessionCreated(this.#memory.session ?? created, now)),
-    );
+  /**
+   * @param {AbortSignal} signal
+   * @returns {Promise<Session>} The one that another tab has made, if any.
+   */
+  async #createSession(signal) {
+    const known = this.#memory.session;
+    if (known) return known;
+    const session = await createSession(this.#gateway, this.#guest, signal);
+    this.#memory.offer(session);
+    return session;
   }
 
   /** @param {Session} session */

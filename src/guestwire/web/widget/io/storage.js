@@ -14,9 +14,9 @@ const PREFIX = "guest-chat:";
 const unstored = new Map();
 
 /**
- * @typedef {object} Shared
- * @property {Session} [session]
- * @property {number} [expiresAt] Epoch milliseconds.
+ * @typedef {{ session?: Session, expiresAt?: number }} Shared `expiresAt` in epoch milliseconds.
+ *
+ * @typedef {object} Outbox
  * @property {Unsent[]} [unsent]
  * @property {string[]} [replaced] Messages that the guest has taken back or sent anew.
  *
@@ -26,9 +26,14 @@ const unstored = new Map();
 export class Memory {
   /** @type {Shelf<Shared>} */
   #shared;
+  /** @type {Shelf<Outbox>} */
+  #outbox;
   /** @type {Shelf<Own>} */
   #own;
   #today;
+  #key;
+  /** Of a session that is over. @type {string | undefined} */
+  #oldToken;
 
   /**
    * @param {object} options
@@ -39,26 +44,49 @@ export class Memory {
   constructor({ gateway, guest, today }) {
     const key = PREFIX + JSON.stringify([gateway, guest.externalContactId ?? guest.email ?? guest.name ?? ""]);
     this.#shared = new Shelf(() => localStorage, key, isShared);
+    this.#outbox = new Shelf(() => localStorage, `${key} unsent`, isOutbox);
     this.#own = new Shelf(() => sessionStorage, `${key} tab`, isOwn);
     this.#today = today;
+    this.#key = key;
+  }
+
+  /**
+   * Do something while no other tab does; where a page can't have locks, at once.
+   *
+   * @template Result
+   * @param {() => Promise<Result>} what
+   * @param {AbortSignal} [signal] Ends the wait.
+   * @returns {Promise<Result>}
+   */
+  alone(what, signal) {
+    return navigator.locks?.request(this.#key, { signal }, what) ?? what();
+  }
+
+  /**
+   * A session was made. Only one that can be shared is of use to other tabs.
+   *
+   * @param {Session} session
+   */
+  offer(session) {
+    if (session.extensions.includes("hello")) this.keep({ type: "remember-session", session });
   }
 
   /** The session to go on with, while it is valid. @returns {Session | undefined} */
   get session() {
     const { session, expiresAt = Infinity } = this.#shared.value;
     const leftMs = expiresAt - this.#today();
-    if (!session || leftMs <= 0) return undefined;
+    if (!session || leftMs <= 0 || session.token === this.#oldToken) return undefined;
     return { ...session, ...(leftMs < Infinity && { expiresIn: leftMs / 1000 }) };
   }
 
   /** @returns {Unsent[]} */
   get unsent() {
-    return this.#shared.value.unsent ?? [];
+    return this.#outbox.value.unsent ?? [];
   }
 
   /** @returns {string[]} */
   get replaced() {
-    return this.#shared.value.replaced ?? [];
+    return this.#outbox.value.replaced ?? [];
   }
 
   /** What is written and not sent. */
@@ -81,12 +109,13 @@ export class Memory {
 
   /** @param {string} clientId */
   replace(clientId) {
-    this.#shared.change({ replaced: [...this.replaced, clientId] });
+    this.#outbox.change({ replaced: [...this.replaced, clientId] });
   }
 
   /** Leave the session, and what waits in it. */
   clear() {
-    this.#shared.change({ session: undefined, expiresAt: undefined, unsent: undefined, replaced: undefined });
+    this.#shared.change({ session: undefined, expiresAt: undefined });
+    this.#outbox.change({ unsent: undefined, replaced: undefined });
     this.#own.change({ sessionId: undefined, seen: undefined, draft: undefined });
   }
 
@@ -100,10 +129,13 @@ export class Memory {
         break;
       }
       case "forget-session":
+        this.#oldToken = effect.token;
         this.#own.change({ sessionId: undefined, seen: undefined });
-        if (this.#shared.value.session?.token === effect.token) {
-          this.#shared.change({ session: undefined, expiresAt: undefined, replaced: undefined });
-        }
+        this.#outbox.change({ replaced: undefined });
+        // A tab sees what another one writes a little later: without the lock it could take away a new session.
+        void this.alone(async () => {
+          if (this.#shared.value.session?.token === effect.token) this.#shared.change({ session: undefined, expiresAt: undefined });
+        });
         break;
       case "remember-seen":
         this.#own.change({ sessionId: effect.sessionId, seen: effect.seen });
@@ -125,7 +157,7 @@ export class Memory {
     const index = unsent.findIndex((other) => other.clientId === clientId);
     const place = index < 0 ? unsent.length : index;
     const left = message ? unsent.toSpliced(place, 1, message) : unsent.toSpliced(place, 1);
-    this.#shared.change({ unsent: left.length ? left : undefined });
+    this.#outbox.change({ unsent: left.length ? left : undefined });
   }
 }
 
@@ -175,11 +207,17 @@ class Shelf {
 }
 
 /** @param {any} value */
-function isShared({ session, expiresAt, unsent = [], replaced = [] }) {
+function isShared({ session, expiresAt = 0 }) {
   return (
-    (session === undefined || areStrings(session.sessionId, session.token, session.webSocketUrl, ...session.extensions)) &&
-    (expiresAt === undefined || typeof expiresAt === "number") &&
-    unsent.every((/** @type {Unsent} */ message) => areStrings(message.clientId, message.text)) &&
+    typeof expiresAt === "number" &&
+    (!session || areStrings(session.sessionId, session.token, session.webSocketUrl, ...session.extensions))
+  );
+}
+
+/** @param {any} value */
+function isOutbox({ unsent = [], replaced = [] }) {
+  return (
+    unsent.every((/** @type {Unsent} */ { clientId, text, code = "" }) => areStrings(clientId, text, code)) &&
     areStrings(...replaced)
   );
 }
