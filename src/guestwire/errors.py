@@ -20,14 +20,20 @@ __all__ = [
     "ConversationEnded",
     "ErrorInfo",
     "LocalProtocolError",
+    "LogConflict",
+    "LogUnavailable",
     "MessageRejected",
+    "NotWritten",
     "OAuthRefused",
+    "OutboxFull",
     "ProtocolError",
     "RateLimited",
     "RemoteProtocolError",
     "ResumeGap",
     "Retry",
+    "SessionExists",
     "SessionExpired",
+    "SessionGone",
     "SessionRefused",
     "TimedOut",
     "TransportError",
@@ -169,6 +175,17 @@ ERRORS: dict[str, ErrorInfo] = {
     "conflict": ErrorInfo(
         "That id was used before with other content.", "Use a new id for new content.", http_status=409
     ),
+    "too-many-waiting": ErrorInfo(
+        "Too many messages wait to be sent.", "Wait until the others are delivered.", Retry.LATER, http_status=429
+    ),
+    "log-unavailable": ErrorInfo(
+        "The chat server can't store anything now.",
+        "It is tried again by itself; the operator must look at the disk of the session log.",
+        Retry.LATER,
+        http_status=503,
+        close_code=1013,
+    ),
+    "busy": ErrorInfo("The chat server is busy.", "It is tried again by itself.", Retry.LATER, http_status=503),
     "too-large": ErrorInfo("The request is too large.", "Send less at once.", http_status=413),
     "unsupported-media-type": ErrorInfo(
         "The body must be JSON.", "Send Content-Type: application/json.", http_status=415
@@ -282,6 +299,10 @@ class ConnectionLost(TransportError):
     default_code = "connection-lost"
 
 
+class NotWritten(ConnectionLost):
+    """The connection was closed before anything was written to it: the other side certainly has nothing of it."""
+
+
 class ProtocolError(ChatError):
     """Somebody broke the rules of the protocol."""
 
@@ -369,3 +390,35 @@ class MessageRejected(ChatError):
         """Name the message that was rejected."""
         super().__init__(message, code=code)
         self.client_id = client_id
+
+
+class LogUnavailable(ChatError):
+    """The session log could not write or read: disk full, I/O error, database locked.
+
+    A write that ends so has changed nothing that can be seen. Trying again is safe with the same client ids and dedup
+    keys: should the machine crash in the middle of a failing commit, the write may be found after all.
+    """
+
+    default_code = "log-unavailable"
+
+
+class LogConflict(ChatError):
+    """A client id was used before with another body."""
+
+    default_code = "conflict"
+
+
+class OutboxFull(ChatError):
+    """Too many of the session's messages wait for the provider."""
+
+    default_code = "too-many-waiting"
+
+
+class SessionExists(ChatError):
+    """A session of that id is in the log already."""
+
+    default_code = "conflict"
+
+
+class SessionGone(SessionExpired):
+    """The log has no such session: erased, expired or never created, which look the same."""

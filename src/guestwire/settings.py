@@ -167,6 +167,18 @@ class GatewaySettings:
 
     Attributes:
         provider: Where the provider is.
+        mode: With relay the gateway keeps every chat in a log, so that nothing is lost; with direct the browser talks
+            to the provider itself.
+        log_file: File of the session log, on a local disk (relay).
+        upstream_start: When the provider first hears of a guest: with the first message, or as soon as the chat is
+            open, for bots that greet (relay).
+        session_ttl_s: Seconds a session token lives; prolonged while a browser is connected (relay).
+        retention_h: Hours a chat is kept after its end (relay).
+        max_records: Records of one chat that are kept while it goes on; the oldest go first (relay).
+        max_tabs: Connections one session may have; with more the one that idles longest is closed (relay).
+        max_connections: WebSockets open at once (relay).
+        max_connections_per_address: WebSockets that one address may have open (relay).
+        public_url: Address that guests use, like https://chat.example.com, where it differs from the one they ask.
         host: Address to listen on; the default is this machine only.
         port: Port to listen on; 0 takes a free one.
         allowed_origins: Web sites that may use the chat, like https://www.example.com; the gateway's own always may,
@@ -174,6 +186,8 @@ class GatewaySettings:
         sessions_per_minute: Sessions one address may create a minute in the long run.
         sessions_burst: Sessions one address may create at once.
         sessions_per_minute_total: Sessions all addresses together may create a minute.
+        sessions_per_day: Sessions one address may create a day.
+        sessions_per_day_total: Sessions all addresses together may create a day.
         trusted_proxies: Addresses of proxies whose X-Forwarded-For is believed.
         log_format: Lines for people (text) or for machines (json).
         log_level: Least level that is logged.
@@ -181,12 +195,24 @@ class GatewaySettings:
     """
 
     provider: Annotated[ProviderSettings, Parameter(name="*")] = field(default_factory=ProviderSettings)
+    mode: Literal["relay", "direct"] = "relay"
+    log_file: Path = Path(".guestwire/sessions.sqlite3")
+    upstream_start: Literal["first-message", "open"] = "first-message"
+    session_ttl_s: float = 86_400.0
+    retention_h: float = 24.0
+    max_records: int = 5000
+    max_tabs: int = 5
+    max_connections: int = 20_000
+    max_connections_per_address: int = 100
+    public_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8000
     allowed_origins: Annotated[tuple[str, ...], Parameter(negative="")] = ()
     sessions_per_minute: float = 10.0
     sessions_burst: int = 5
     sessions_per_minute_total: float = 300.0
+    sessions_per_day: float = 500.0
+    sessions_per_day_total: float = 50_000.0
     trusted_proxies: Annotated[tuple[str, ...], Parameter(negative="")] = ()
     log_format: LogFormat = "text"
     log_level: LogLevel = "info"
@@ -204,9 +230,24 @@ class GatewaySettings:
                 _check_origin(origin)
         for proxy in self.trusted_proxies:
             _check_network(proxy)
-        for name in ("sessions_per_minute", "sessions_burst", "sessions_per_minute_total"):
+        for name in (
+            "sessions_per_minute",
+            "sessions_burst",
+            "sessions_per_minute_total",
+            "sessions_per_day",
+            "sessions_per_day_total",
+            "session_ttl_s",
+            "max_records",
+            "max_tabs",
+            "max_connections",
+            "max_connections_per_address",
+        ):
             if not getattr(self, name) > 0:  # so that NaN is caught too
                 raise ConfigError(f"{name} must be greater than 0; nobody could start a chat.")
+        if not self.retention_h >= 0:
+            raise ConfigError("retention_h must not be negative.")
+        if self.public_url is not None:
+            _check_url("public_url", self.public_url, ("https", "http"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,6 +61,7 @@ async def running_stack(
         emulator = await stack.enter_async_context(Emulator(settings))
         gateway_settings = GatewaySettings(
             provider=emulator_provider(settings, emulator.url),
+            mode="direct",
             port=0,
             log_level="error",
             sessions_per_minute=600,

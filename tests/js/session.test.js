@@ -5,6 +5,7 @@ import { beforeEach, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
 import { ChatSession } from "../../src/guestwire/web/widget/io/session.js";
+import { Memory } from "../../src/guestwire/web/widget/io/storage.js";
 
 /** @import { ChatEvent } from "../../src/guestwire/web/widget/core/types.js" */
 
@@ -61,9 +62,11 @@ beforeEach(async () => {
     WebSocket: FakeSocket,
     fetch: async () => Response.json({ sessionId: "s", token: "t", webSocketUrl: "wss://chat.example/ws", extensions: ["end"] }),
   });
+  const gateway = "https://chat.example/";
   session = new ChatSession({
-    gateway: "https://chat.example/",
+    gateway,
     guest: {},
+    memory: new Memory({ gateway, guest: {}, today: () => 0 }),
     clock: { now: () => now, today: () => 0, setTimer: () => 0, clearTimer: () => {} },
     onEvent: (event) => events.push(event),
   });

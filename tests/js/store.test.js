@@ -12,6 +12,8 @@ import {
   INITIAL_STATE,
   nextDeadline,
   reduce,
+  remedyOf,
+  shownRows,
   TYPING_MS,
   UNATTENDED_AFTER_MS,
 } from "../../src/guestwire/web/widget/core/store.js";
@@ -259,4 +261,82 @@ test("an event that changes nothing returns the same state", () => {
   for (const event of /** @type {UiEvent[]} */ ([{ type: "scrolled", isAtEnd: true }, { type: "network", isOnline: true }, { type: "dismissed" }, { type: "announced" }])) {
     assert.equal(reduce(state, event, 0), state);
   }
+});
+
+describe("relay mode", () => {
+  /** @type {UiEvent} */
+  const SESSION = { type: "session", extensions: ["end", "hello"] };
+  const RELAY = after([SESSION, CONNECTED]);
+  /** @type {(text: string, clientId: string, seq?: number) => Extract<UiEvent, { type: "message" }>} */
+  const own = (text, clientId, seq) => ({ type: "message", from: "guest", text, clientId, ...(seq && { seq }) });
+  /** @type {(text: string, seq: number) => Extract<UiEvent, { type: "message" }>} */
+  const logged = (text, seq) => ({ type: "message", from: "agent", text, seq });
+  /** @param {UiState} state */
+  const texts = (state) => shownRows(state).map(({ row }) => (row.kind === "message" ? row.text : row.notice));
+
+  test("what is on its way stands last, and then where the log has it", () => {
+    const waiting = after([logged("a", 1), own("mine", "c1"), logged("b", 2)], RELAY);
+    assert.deepEqual(texts(waiting), ["a", "b", "mine"]);
+    const accepted = after([{ type: "receipt", clientId: "c1", status: "accepted", messageSeq: 3 }], waiting);
+    assert.deepEqual(texts(accepted), ["a", "b", "mine"]);
+    const done = after([own("mine", "c1", 3), logged("c", 4), { type: "receipt", clientId: "c1", status: "delivered", seq: 5 }], accepted);
+    assert.deepEqual(texts(done), ["a", "b", "mine", "c"]);
+    assert.deepEqual(shownRows(done).map(({ key }) => key), ["0", "1", "c1", "3"]);
+    assert.equal(done.transcript.rows[2].kind === "message" && done.transcript.rows[2].state, "delivered");
+  });
+
+  test("what another tab sent does not take the reader to the end", () => {
+    const up = after([logged("a", 1), { type: "scrolled", isAtEnd: false }, own("there", "c9", 2)], RELAY);
+    assert.equal(up.isAtEnd, false);
+    assert.equal(after([own("here", "c1")], up).isAtEnd, true);
+  });
+
+  test("a reset puts the log in the place of what was shown, and says nothing", () => {
+    const before = after([logged("a", 1), { type: "scrolled", isAtEnd: false }, logged("b", 2), own("mine", "c1")], RELAY);
+    const state = after([{ type: "reset", isNewSession: false, events: [logged("a", 1), logged("b", 2), logged("c", 3)] }], before);
+    assert.deepEqual(texts(state), ["a", "b", "c"]);
+    assert.deepEqual(state.announcements, before.announcements);
+    assert.equal(state.unread, before.unread);
+    assert.deepEqual(texts(after([own("mine", "c1")], state)), ["a", "b", "c", "mine"]);
+  });
+
+  test("another session's log stands below what was said before, also after its own reset", () => {
+    const before = after([logged("a", 1), own("mine", "c1")], RELAY);
+    const state = after([{ type: "reset", isNewSession: true, events: [] }, logged("b", 1), own("mine", "c1")], before);
+    assert.deepEqual(texts(state), ["a", "new", "b", "mine"]);
+    const again = after([{ type: "reset", isNewSession: false, events: [logged("b", 1), own("mine", "c1", 2)] }], state);
+    assert.deepEqual(texts(again), ["a", "new", "b", "mine"]);
+  });
+
+  test("a new chat keeps what failed in the one before, without anything to do about it", () => {
+    const state = after([own("lost", "c1"), { type: "receipt", clientId: "c1", status: "failed", code: "conversation-ended" }, ENDED, { type: "restarted" }, SESSION, CONNECTED, { type: "reset", isNewSession: false, events: [] }], RELAY);
+    assert.deepEqual(texts(state), ["ended", "lost", "new"]);
+    const [, { row }] = shownRows(state);
+    assert.equal(row.kind === "message" && remedyOf(state, row), undefined);
+  });
+
+  test("failed and unconfirmed can be remedied while the chat is on; then they are not shown any more", () => {
+    for (const status of /** @type {const} */ (["failed", "unconfirmed"])) {
+      const state = after([own("x", "c1", 1), { type: "receipt", clientId: "c1", status, seq: 2 }], RELAY);
+      const row = /** @type {import("../../src/guestwire/web/widget/core/types.js").MessageRow} */ (state.transcript.rows[0]);
+      assert.equal(remedyOf(state, row), status);
+      assert.equal(remedyOf(after([ENDED], state), row), undefined);
+      assert.deepEqual(texts(after([{ type: "replaced", clientIds: ["c1"] }], state)), []);
+    }
+    const fine = after([own("x", "c1", 1)], RELAY);
+    assert.equal(remedyOf(fine, /** @type {any} */ (fine.transcript.rows[0])), undefined);
+  });
+
+  test("a message that waits counts down", () => {
+    const state = after([own("x", "c1", 1), { type: "receipt", clientId: "c1", status: "waiting", seq: 2, retryAfter: 3 }], RELAY);
+    assert.equal(state.waitingUntil.c1, 3000);
+    assert.equal(nextDeadline(state, 0), 1000);
+    assert.equal(nextDeadline(state, 3000), undefined);
+  });
+
+  test("choices are taken as soon as an answer is on its way", () => {
+    const state = after([logged("Pick", 1)], RELAY);
+    assert.equal(answerableFrom(state), 0);
+    assert.equal(answerableFrom(after([own("this", "c1")], state)), 2);
+  });
 });

@@ -32,32 +32,31 @@ describe("transcripts.json", () => {
   }
 });
 
-describe("connection.json", () => {
-  for (const { name, delays, session, steps } of vectors("connection")) {
-    test(name, () => runConnection(delays, session, steps));
-  }
-});
+for (const file of ["connection", "relay"]) {
+  describe(`${file}.json`, () => {
+    for (const vector of vectors(file)) test(vector.name, () => runConnection(vector));
+  });
+}
 
 /** @param {any} given */
 function sessionOf(given) {
   return {
     sessionId: given?.sessionId ?? "s1",
-    token: "t",
+    token: given?.token ?? "t",
     webSocketUrl: "ws://127.0.0.1/ws",
     extensions: given?.extensions ?? ["typing", "end"],
     ...(given?.expiresIn !== undefined && { expiresIn: given.expiresIn }),
   };
 }
 
-/**
- * @param {number[]} delays
- * @param {any} session
- * @param {any[]} steps
- */
-function runConnection(delays, session, steps) {
+/** @param {{ delays: number[], session?: any, seen?: any, unsent?: any[], steps: any[] }} vector */
+function runConnection({ delays, session, seen, unsent, steps }) {
   const core = new GuestSessionClient({
     delayS: (attempt) => delays[Math.min(attempt, delays.length - 1)],
     session: session && sessionOf(session),
+    tab: "tab",
+    seen,
+    unsent,
   });
   let now = 0;
   steps.forEach((step, index) => {
@@ -94,15 +93,19 @@ function tell(core, step, now) {
     case "session-created":
       return core.sessionCreated(sessionOf(step.session), now);
     case "opened":
-      return core.opened(now);
+      return core.opened(now, step.isSpare);
     case "send-text":
       return core.sendText(step.text.repeat(step.times ?? 1), now, { clientId: step.clientId });
     case "sent":
       return core.sent(step.clientId);
     case "frame":
-      return core.frameReceived(JSON.stringify(step.frame), now);
+      return core.frameReceived(JSON.stringify(step.frame), now, step.isSpare);
     case "closed":
-      return core.closed(step.code, now);
+      return core.closed(step.code, now, step.isSpare);
+    case "read":
+      return core.read(now);
+    case "discard":
+      return core.discard(step.clientId);
     case "still-valid":
       return core.stillValid(now);
     case "attempt-failed":
@@ -127,10 +130,26 @@ function briefEffect(effect) {
   switch (effect.type) {
     case "open-socket":
       return { open: effect.session.sessionId };
+    case "open-spare":
+      return { openSpare: effect.session.sessionId };
+    case "remember-session":
+      return { rememberSession: effect.session.token };
+    case "forget-session":
+      return { forgetSession: effect.token };
+    case "remember-seen":
+      return { rememberSeen: effect.seen, sessionId: effect.sessionId };
+    case "remember-message":
+      return { rememberMessage: effect.message };
+    case "forget-message":
+      return { forgetMessage: effect.clientId };
     case "check-session":
       return { check: effect.session.sessionId };
     case "send-frame":
-      return { send: JSON.parse(effect.text), ...(effect.clientId && { clientId: effect.clientId }) };
+      return {
+        send: JSON.parse(effect.text),
+        ...(effect.clientId && { clientId: effect.clientId }),
+        ...(effect.isSpare && { isSpare: true }),
+      };
     case "close-socket":
       return { close: effect.code };
     default:

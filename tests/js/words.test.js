@@ -21,7 +21,6 @@ const NOT_FOR_GUESTS = new Set([
   "redirected",
   "bad-answer",
   "local-protocol",
-  "conflict",
   "too-large",
   "unsupported-media-type",
 ]);

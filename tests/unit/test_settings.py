@@ -208,7 +208,21 @@ def test_ports(port: int) -> None:
         assert kind(port=0).port == 0
 
 
-@pytest.mark.parametrize("name", ["sessions_per_minute", "sessions_burst", "sessions_per_minute_total"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "max_connections",
+        "max_connections_per_address",
+        "max_records",
+        "max_tabs",
+        "session_ttl_s",
+        "sessions_burst",
+        "sessions_per_day",
+        "sessions_per_day_total",
+        "sessions_per_minute",
+        "sessions_per_minute_total",
+    ],
+)
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_limits_let_somebody_in(name: str, value: float) -> None:
     """Zero would be a chat for nobody."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 import webbrowser
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from guestwire import __version__
 from guestwire.cli.running import run
@@ -43,10 +45,13 @@ async def _demo(port: int, emulator_port: int, *, opens_browser: bool) -> None:
                     code="port-in-use",
                 ) from error
             raise
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="guestwire-demo-"))
         gateway_settings = GatewaySettings(
             provider=emulator_provider(settings, emulator.url),
             port=port,
-            # Every reload is a new chat here, and it costs nobody anything.
+            upstream_start="open",  # the emulated bot greets
+            log_file=Path(folder) / "sessions.sqlite3",
+            # A chat costs nobody anything here.
             sessions_burst=100,
             sessions_per_minute=600.0,
             sessions_per_minute_total=6000.0,

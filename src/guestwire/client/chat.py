@@ -11,9 +11,10 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from guestwire.client.runner import Runner
+from guestwire.client.event_queue import ROOM
+from guestwire.client.runner import KeepSession, Runner
 from guestwire.client.sessions import check_details
-from guestwire.client.tokens import CallerTokens, TokenBroker, TokenProvider
+from guestwire.client.tokens import CallerTokens, TokenBroker, TokenProvider, TokenSource
 from guestwire.errors import ChatError, ConnectionClosed, LocalProtocolError
 from guestwire.model.content import ContentItem
 from guestwire.model.events import ConnectionStatus, Event
@@ -37,7 +38,11 @@ def connect(
     email: str | None = None,
     external_contact_id: str | None = None,
     token_provider: TokenProvider | None = None,
+    tokens: TokenSource | None = None,
     session: GuestSession | None = None,
+    keep_session: KeepSession | None = None,
+    most_unread: int = ROOM,
+    keeps_transcript: bool = True,
     transport: Transport | None = None,
     clock: Clock | None = None,
     rng: Random | None = None,
@@ -50,7 +55,13 @@ def connect(
         email: The guest's e-mail address.
         external_contact_id: Links the guest to a CRM record.
         token_provider: Gets access tokens in place of the client id and secret.
+        tokens: The same for many chats that share their tokens; goes before `token_provider`.
         session: Use this session instead of creating one; when it turns out to be refused, one is created after all.
+        keep_session: Called with every session that is created, before it is used; a `ChatError` that it raises is
+            tried again later.
+        most_unread: With so many events unread nothing more is read from the socket. One: the app is done with a frame,
+            because it has asked for the next event, before the next frame is read.
+        keeps_transcript: Whether `transcript` is filled.
         transport: The network; ours by default, opened and closed with the chat.
         clock: The time; the computer's by default.
         rng: Randomness of the back-off.
@@ -59,15 +70,18 @@ def connect(
         ConfigError: Neither a client id and secret nor a `token_provider` or `session`.
         BadSessionRequest: A detail of the guest that no provider would take.
     """
-    if token_provider is None and session is None and settings.client_secret_file is None:
+    if token_provider is None and tokens is None and session is None and settings.client_secret_file is None:
         settings.credentials()  # for its ConfigError: better here than as a `failed` status a moment later
     details = GuestDetails(name=name, email=email, external_contact_id=external_contact_id)
     check_details(details)
     return Chat(
         settings,
         details,
-        token_provider=token_provider,
+        tokens=tokens or (None if token_provider is None else CallerTokens(token_provider)),
         session=session,
+        keep_session=keep_session,
+        most_unread=most_unread,
+        keeps_transcript=keeps_transcript,
         transport=transport,
         clock=clock or SystemClock(),
         rng=rng or Random(),  # noqa: S311 - jitter needs no cryptography
@@ -89,8 +103,11 @@ class Chat:
         settings: ProviderSettings,
         details: GuestDetails,
         *,
-        token_provider: TokenProvider | None,
+        tokens: TokenSource | None,
         session: GuestSession | None,
+        keep_session: KeepSession | None,
+        most_unread: int,
+        keeps_transcript: bool,
         transport: Transport | None,
         clock: Clock,
         rng: Random,
@@ -98,8 +115,11 @@ class Chat:
         """Use `connect`, which has the defaults."""
         self._settings = settings
         self._details = details
-        self._token_provider = token_provider
+        self._given_tokens = tokens
         self._given_session = session
+        self._keep_session = keep_session
+        self._most_unread = most_unread
+        self._keeps_transcript = keeps_transcript
         self._given_transport = transport
         self._clock = clock
         self._rng = rng
@@ -129,14 +149,13 @@ class Chat:
         self._runner = Runner(
             GuestSessionClient(delay_s=full_jitter(self._rng), session=self._given_session),
             transport=transport,
-            tokens=(
-                TokenBroker(transport, self._settings, clock=self._clock)
-                if self._token_provider is None
-                else CallerTokens(self._token_provider)
-            ),
+            tokens=self._given_tokens or TokenBroker(transport, self._settings, clock=self._clock),
             settings=self._settings,
             details=self._details,
             clock=self._clock,
+            keep_session=self._keep_session,
+            most_unread=self._most_unread,
+            keeps_transcript=self._keeps_transcript,
         )
         # A plain task, not a task group: a group would wrap what the caller's body raises.
         self._task = asyncio.create_task(self._runner.run(), name="guestwire-chat")
@@ -176,6 +195,16 @@ class Chat:
         """Why the connection failed for good; None while it has not."""
         return None if self._runner is None else self._runner.error
 
+    @property
+    def is_open(self) -> bool:
+        """Whether `write` would reach a connection: one is open, and the conversation goes on."""
+        return self._runner is not None and self._runner.is_open
+
+    @property
+    def close_code(self) -> int:
+        """Code of the last connection's close; 1006 when there was none."""
+        return 1006 if self._runner is None else self._runner.last_close[0]
+
     # --- what the guest does ----------------------------------------------------------------------------------
 
     async def send(self, text: str, *, content: tuple[ContentItem, ...] = ()) -> ClientId:
@@ -210,6 +239,45 @@ class Chat:
             )
         )
         return client_id
+
+    async def write(self, text: str, *, client_id: ClientId, content: tuple[ContentItem, ...] = ()) -> int:
+        """Write a message to the connection that is open now, or not at all; for an app with an outbox of its own.
+
+        Unlike `send` this queues nothing and sends nothing again; there are no events. It returns once the message is
+        in the operating system's hands; `confirm` then tells that it has arrived.
+
+        Args:
+            text: As for `send`.
+            client_id: The app's id of the message.
+            content: As for `send`.
+
+        Returns:
+            The connection it was written to, for `confirm`.
+
+        Raises:
+            NotWritten: No connection is open, or it closed before: the message certainly did not leave.
+            ConnectionLost: The connection broke while writing; nobody knows whether the message arrived.
+            MessageRejected: It is blank or too long.
+            ConversationEnded: The conversation has ended.
+        """
+        return await self._running().write(text, client_id=client_id, content=content)
+
+    async def confirm(self, connection: int | None = None) -> None:
+        """Return when the provider's edge has everything that was written so far.
+
+        It is asked by an RFC 6455 ping; frames keep their order, so the pong proves it. What the provider wrote before
+        the pong is among the events by then, and with `most_unread=1` the app is done with it: so go on iterating.
+        A provider may answer a frame after the pong to a ping behind it, but hardly after a second one.
+
+        Args:
+            connection: What `write` returned; None is the connection that is open now.
+
+        Raises:
+            NotWritten: No connection is open, and none was named.
+            ConnectionLost: The connection broke, or no pong came in 10 s of reading and it was closed. Nobody knows
+                whether what was written has arrived. `close_code` is that connection's.
+        """
+        await self._running().confirm(connection)
 
     async def typing(self) -> None:
         """Tell that the guest is typing, at most every 3 s; does nothing where the provider has no such frame."""

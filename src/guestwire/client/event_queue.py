@@ -17,12 +17,14 @@ class EventQueue:
     """Keeps every event until the app takes it; nothing is dropped.
 
     Memory is bounded by waiting, not by losing: a producer of events that the other side causes asks for `room` first.
-    What the app itself causes (its own messages, their receipts) is put in always.
+    What the app itself causes (its own messages, their receipts) is put in always. An event that was taken fills its
+    place until the next one is asked for: with room for one, the app is done with a frame before the next is read.
     """
 
     def __init__(self, *, room: int = ROOM) -> None:
         """Start empty and open."""
         self._events: deque[Event] = deque()
+        self._in_hand = 0
         self._room = room
         self._has_limit = True
         self._is_closed = False
@@ -49,18 +51,19 @@ class EventQueue:
 
     async def get(self) -> Event | None:
         """Take the oldest event, waiting for one; None when it is closed and empty."""
+        self._in_hand = 0
+        if len(self._events) < self._room:
+            self._wake()
         while not self._events:
             if self._is_closed:
                 return None
             await self._wait()
-        event = self._events.popleft()
-        if len(self._events) < self._room:
-            self._wake()
-        return event
+        self._in_hand = 1
+        return self._events.popleft()
 
     async def room(self) -> None:
         """Return when there is room, or `unbound` was called."""
-        while self._has_limit and len(self._events) >= self._room:
+        while self._has_limit and len(self._events) + self._in_hand >= self._room:
             await self._wait()
 
     async def _wait(self) -> None:

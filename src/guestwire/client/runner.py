@@ -14,12 +14,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import assert_never
+from typing import Any, TypeAlias, assert_never
 
-from guestwire.client.event_queue import EventQueue
+from guestwire.client.event_queue import ROOM, EventQueue
 from guestwire.client.sessions import check_guest_session, create_guest_session, socket_base
 from guestwire.client.tokens import TokenSource
-from guestwire.errors import ChatError, ConnectionClosed, ConnectionLost
+from guestwire.errors import ChatError, ConnectionClosed, ConnectionLost, NotWritten
+from guestwire.model.content import ContentItem
 from guestwire.model.events import StatusChanged, Typing
 from guestwire.model.transcript import Transcript
 from guestwire.net.clock import Clock
@@ -38,7 +39,10 @@ from guestwire.protocols.guest_session.session import GuestDetails, GuestSession
 from guestwire.protocols.guest_session.states import State
 from guestwire.settings import ProviderSettings
 
-__all__ = ["Runner"]
+__all__ = ["KeepSession", "Runner"]
+
+KeepSession: TypeAlias = Callable[[GuestSession], Awaitable[None]]
+"""Called with every session that was created, before it is used; what it raises (`ChatError`) is tried again later."""
 
 TYPING_SHOWN_MS = 5000
 """How long somebody types who names no `duration` (guest-session §4.3 rule 6)."""
@@ -47,13 +51,23 @@ FLUSH_LIMIT_S = 2.0
 """What is queued when we close gets this long to be written."""
 
 
-@dataclass(slots=True)
+PONG_LIMIT_S = 10.0
+"""A connection that answers no ping for so long is taken for dead."""
+
+
+@dataclass(slots=True, eq=False)
 class _Line:
     """What is to be written to one connection, in order; None says: then close."""
 
+    number: int = 0
+    socket: ClientSocket | None = None
     items: deque[SendFrame | None] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: dict[str, asyncio.Future[None]] = field(default_factory=dict)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     is_open: bool = False
+    is_held: bool = False
+    """Nothing is read, because the app has no room for more events."""
 
     def put(self, item: SendFrame | None) -> None:
         self.items.append(item)
@@ -64,6 +78,23 @@ class _Line:
             self.wake.clear()
             await self.wake.wait()
         return self.items.popleft()
+
+    def answer(self, item: SendFrame, error: ConnectionLost | None = None) -> None:
+        """Tell whoever asked about a frame that it was written, or how it was lost."""
+        asked = None if item.client_id is None else self.asked.pop(item.client_id, None)
+        if asked is None or asked.done():
+            return
+        if error is None:
+            asked.set_result(None)
+        else:
+            asked.set_exception(error)
+
+    def close(self) -> None:
+        """Nothing that still waits will be written."""
+        for item in self.items:
+            if item is not None:
+                self.answer(item, NotWritten())
+        self.over.set()
 
 
 class Runner:
@@ -78,11 +109,16 @@ class Runner:
         settings: ProviderSettings,
         details: GuestDetails,
         clock: Clock,
+        keep_session: KeepSession | None = None,
+        most_unread: int = ROOM,
+        keeps_transcript: bool = True,
     ) -> None:
         """Prepare; `run` does the work."""
         self.core = core
         self.transcript = Transcript()
-        self.events = EventQueue()
+        self.events = EventQueue(room=most_unread)
+        self._keep_session = keep_session
+        self._keeps_transcript = keeps_transcript
         self.error: ChatError | None = None
         self._transport = transport
         self._tokens = tokens
@@ -96,13 +132,18 @@ class Runner:
         self._typing_until: dict[str, float] = {}
         self._line = _Line()
         self._last_error: ChatError | None = None
-        self._last_close = (1006, "")
+        self.last_close = (1006, "")
         self._over = asyncio.Event()
 
     @property
     def is_over(self) -> bool:
         """Whether the connection is closed for good."""
         return self._over.is_set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a connection is open and the conversation goes on."""
+        return self._line.is_open and self.core.state is State.CONNECTED and not self.core.has_ended
 
     async def run(self) -> None:
         """Start the core and serve it until it is closed or failed; all tasks have ended when this returns."""
@@ -127,6 +168,62 @@ class Runner:
         finally:
             self._settle()
 
+    async def write(self, text: str, *, client_id: str, content: tuple[ContentItem, ...]) -> int:
+        """Write a message to the open connection, or to none; return the connection's number.
+
+        Raises:
+            NotWritten: No connection is open, or it closed before the message was written.
+            ConnectionLost: It broke while writing.
+            MessageRejected: It is blank or too long.
+            ConversationEnded: The conversation is over.
+        """
+        line = self._line
+        if not line.is_open:
+            raise NotWritten
+        self.tell(lambda: self.core.send_now(text, client_id=client_id, content=content))
+        asked = line.asked[client_id] = asyncio.get_running_loop().create_future()
+        try:
+            await asked
+        except ConnectionLost:
+            await line.over.wait()
+            raise
+        return line.number
+
+    async def confirm(self, connection: int | None) -> None:
+        """Return when the peer's edge has what was written to the open connection.
+
+        Raises:
+            NotWritten: No connection is open.
+            ConnectionLost: `connection` is not the one that is open, or it broke, or no pong came in time.
+        """
+        line = self._line
+        if connection is None and not line.is_open:
+            raise NotWritten
+        if connection not in {None, line.number} or not line.is_open or line.socket is None:
+            raise ConnectionLost
+        pong = asyncio.ensure_future(_confirmed(line.socket))
+        try:
+            await self._await_pong(line, pong)
+            if pong.done() and pong.result():
+                return
+        finally:
+            pong.cancel()
+        await line.socket.aclose()
+        await line.over.wait()  # so that what the peer said last has been told
+        raise ConnectionLost(f"The connection was lost before the pong, or none came in {PONG_LIMIT_S:g} s.")
+
+    async def _await_pong(self, line: _Line, pong: asyncio.Future[bool]) -> None:
+        is_late = False
+        while not pong.done() and not is_late:
+            limit = asyncio.ensure_future(self._clock.sleep(PONG_LIMIT_S))
+            both: set[asyncio.Future[Any]] = {limit, pong}
+            try:
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                limit.cancel()
+            # While the app is busy nothing is read, and the pong may have come long ago.
+            is_late = not line.is_held
+
     def _settle(self) -> None:
         for effect in self.core.effects():
             self._do(effect)
@@ -136,7 +233,8 @@ class Runner:
             elif isinstance(event, Typing):
                 shown_s = (TYPING_SHOWN_MS if event.duration is None else event.duration) / 1000
                 self._typing_until[event.sender] = self._clock.now() + shown_s
-            self.transcript.apply(event)
+            if self._keeps_transcript:
+                self.transcript.apply(event)
             self.events.put(event)
         if self.core.state in {State.CLOSED, State.FAILED}:
             self._over.set()
@@ -149,7 +247,7 @@ class Runner:
             if last is not None and last.code == event.error.code:
                 self.error = last
             else:
-                self.error = ConnectionClosed(*self._last_close, code=event.error.code)
+                self.error = ConnectionClosed(*self.last_close, code=event.error.code)
 
     # --- effects ----------------------------------------------------------------------------------------------
 
@@ -208,6 +306,8 @@ class Runner:
 
     async def _create_session(self) -> None:
         session = await create_guest_session(self._transport, self._tokens, self._settings, self._details)
+        if self._keep_session is not None:
+            await self._keep_session(session)
         self.tell(lambda: self.core.session_created(session, self._clock.now()))
 
     async def _check(self, session: GuestSession) -> None:
@@ -218,29 +318,45 @@ class Runner:
 
     async def _connect(self, session: GuestSession) -> None:
         socket = await self._transport.open_socket(socket_url(session, socket_base(session, self._settings)))
-        line = self._line = _Line(is_open=True)
+        line = self._line = _Line(number=self._line.number + 1, socket=socket, is_open=True)
         try:
             async with asyncio.TaskGroup() as tasks:
                 writer = tasks.create_task(self._write(socket, line))
                 self.tell(lambda: self.core.opened(self._clock.now()))
                 async for text in socket:
                     self.tell(partial(self.core.frame_received, text, self._clock.now()))
+                    line.is_held = True
                     await self.events.room()
+                    line.is_held = False
                 writer.cancel()
         finally:
             line.is_open = False
-            await socket.aclose()
-        code = 1006 if socket.close_code is None else socket.close_code
-        self._last_close = (code, socket.close_reason)
+            try:
+                await socket.aclose()
+            finally:
+                self.last_close = (1006 if socket.close_code is None else socket.close_code, socket.close_reason)
+                line.close()
+        code = self.last_close[0]
         self.tell(lambda: self.core.closed(code, self._clock.now()))
 
     async def _write(self, socket: ClientSocket, line: _Line) -> None:
         with contextlib.suppress(ConnectionLost):  # the reader sees it too
             while (item := await line.get()) is not None:
-                await socket.send_text(item.text)
-                if item.client_id is not None:
-                    self.tell(partial(self.core.sent, item.client_id))
+                await self._write_one(socket, line, item)
         await socket.aclose()
+
+    async def _write_one(self, socket: ClientSocket, line: _Line, item: SendFrame) -> None:
+        try:
+            await socket.send_text(item.text)
+        except ConnectionLost as error:
+            line.answer(item, error)
+            raise
+        except asyncio.CancelledError:
+            line.answer(item, ConnectionLost())  # some of it may have left
+            raise
+        line.answer(item)
+        if item.client_id is not None:
+            self.tell(partial(self.core.sent, item.client_id))
 
     # --- time -------------------------------------------------------------------------------------------------
 
@@ -265,3 +381,11 @@ class Runner:
                 del self._typing_until[sender]
                 self.transcript.stop_typing(sender)
         self.tell(lambda: self.core.timer_due(now))
+
+
+async def _confirmed(socket: ClientSocket) -> bool:
+    try:
+        await socket.ping()
+    except ConnectionLost:
+        return False
+    return True

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from guestwire import __version__
 from guestwire.client.tokens import TokenBroker
@@ -22,24 +22,39 @@ from guestwire.gateway.access_log import AccessLog
 from guestwire.gateway.errors import CatchErrors, NotAllowed, show_http_exception, show_problem
 from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.origins import Origins, is_loopback_host
+from guestwire.gateway.relay.interface import FailPoint, UpstreamFactory, no_fail_point
+from guestwire.gateway.relay.relay import Relay
+from guestwire.gateway.relay.routes import SOCKET_PATH
+from guestwire.gateway.relay.sealed import Seal, read_keys
+from guestwire.gateway.relay.tokens import now_ms
+from guestwire.gateway.relay.upstream import GuestSessionUpstreams
 from guestwire.gateway.security_headers import SecurityHeaders
 from guestwire.gateway.sessions_routes import SessionRoutes
 from guestwire.net.clock import Clock, SystemClock
 from guestwire.net.http import HttpClient
+from guestwire.net.starlette_socket import websocket_route
 from guestwire.net.static_files import WEB, StaticFiles, files_below
 from guestwire.settings import GatewaySettings
 
-__all__ = ["browser_files", "create_gateway"]
+__all__ = ["browser_files", "create_gateway", "drain"]
 
 
-def create_gateway(settings: GatewaySettings, *, clock: Clock | None = None) -> Starlette:
-    """Build the app; its lifespan reads the browser files, and opens and closes the connections to the provider.
+def create_gateway(
+    settings: GatewaySettings,
+    *,
+    clock: Clock | None = None,
+    upstreams: UpstreamFactory | None = None,
+    fail_point: FailPoint = no_fail_point,
+) -> Starlette:
+    """Build the app; its lifespan reads the browser files, opens the session log, and closes what was opened.
 
     The lifespan raises `ConfigError` when the provider's client id or secret is missing.
 
     Args:
         settings: Read once; nothing else is.
         clock: The time, for limits and tokens; the computer's by default.
+        upstreams: Makes each session's way to the provider; by default the one that the settings name.
+        fail_point: For chaos tests, see `relay.interface.FailPoint`.
 
     Raises:
         ConfigError: `ca_file` can't be used.
@@ -54,39 +69,60 @@ def create_gateway(settings: GatewaySettings, *, clock: Clock | None = None) -> 
     )
     static = StaticFiles(browser_files, is_dev=settings.dev, public=("/guest-chat.js", "/widget/"))
     metrics = Metrics()
-    sessions = SessionRoutes(
-        settings,
-        transport=transport,
-        tokens=TokenBroker(transport, provider, clock=clock),
-        clock=clock,
-        metrics=metrics,
-    )
+    tokens = TokenBroker(transport, provider, clock=clock)
+    relay: Relay | None = None
+    routes: list[BaseRoute]
+    if settings.mode == "relay":
+        relay = Relay(settings, clock=clock, metrics=metrics, fail_point=fail_point)
+        routes = [*_only(*relay.routes.routes()), websocket_route(SOCKET_PATH, relay.hub.authorise)]
+    else:
+        direct = SessionRoutes(settings, transport=transport, tokens=tokens, clock=clock, metrics=metrics)
+        routes = [*_only(*direct.routes())]
+
+    def make_upstreams(key_file: Path) -> UpstreamFactory:
+        return upstreams or GuestSessionUpstreams(
+            provider,
+            transport=transport,
+            tokens=tokens,
+            seal=Seal(read_keys(key_file), now_ms=lambda: now_ms(clock)),
+            clock=clock,
+            fail_point=fail_point,
+        )
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await run_in_threadpool(provider.credentials)  # for its ConfigError: better now than at the first guest
         await run_in_threadpool(static.load)
-        async with transport:
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(transport)
+            if relay is not None:
+                await stack.enter_async_context(relay.running(make_upstreams))
             yield
 
     app = Starlette(
         routes=[
-            *_only(*sessions.routes()),
+            *routes,
             *_only(Route("/health", _show_health, methods=["GET"]), Route("/metrics", metrics.show, methods=["GET"])),
             Route("/{path:path}", static),  # answers 404 for what isn't there
         ],
         # From the outside in. What an inner one raises or leaves out, an outer one still logs and dresses.
         middleware=[
             Middleware(AccessLog, clock=clock, metrics=metrics),
-            Middleware(SecurityHeaders, socket_url=provider.resolved_socket_url),
+            Middleware(SecurityHeaders, socket_url=_socket_elsewhere(settings)),
             Middleware(Origins, allowed=settings.allowed_origins, is_loopback=is_loopback_host(settings.host)),
             Middleware(CatchErrors),
         ],
         exception_handlers={HTTPException: show_http_exception, ChatError: show_problem},
         lifespan=lifespan,
     )
+    app.state.drain = _nothing_to_drain if relay is None else relay.hub.drain
     app.router.redirect_slashes = False  # one address for one thing; a redirect would lose a POST's body anyway
     return app
+
+
+async def drain(app: Starlette) -> None:
+    """Ask the browsers of a gateway that is about to stop to come back; takes 2 s at most."""
+    await app.state.drain()
 
 
 def browser_files() -> dict[str, Path]:
@@ -106,6 +142,16 @@ def _only(*routes: Route) -> list[Route]:
         for route in routes
         for either in (route, Route(route.path, NotAllowed(", ".join(sorted(route.methods or ())))))
     ]
+
+
+def _socket_elsewhere(settings: GatewaySettings) -> str | None:
+    if settings.mode == "direct":
+        return settings.provider.resolved_socket_url
+    return None if settings.public_url is None else f"ws{settings.public_url.removeprefix('http')}"
+
+
+async def _nothing_to_drain() -> None:
+    pass
 
 
 async def _show_health(_request: Request) -> Response:

@@ -18,11 +18,13 @@ _IPV6_PREFIX = 64
 class AddressLimits:
     """A token bucket for each address and one for all; time is passed in."""
 
-    def __init__(self, *, per_minute: float, burst: float, per_minute_total: float) -> None:
-        """Start with nothing used; the bucket for all lets ten seconds' worth through at once."""
+    def __init__(
+        self, *, per_minute: float, burst: float, per_minute_total: float, burst_total: float | None = None
+    ) -> None:
+        """Start with nothing used; the bucket for all lets ten seconds' worth through at once, unless told."""
         self._rate = per_minute / 60
         self._burst = burst
-        self._total = TokenBucket(rate=per_minute_total / 60, burst=max(burst, per_minute_total / 6))
+        self._total = TokenBucket(rate=per_minute_total / 60, burst=burst_total or max(burst, per_minute_total / 6))
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def take(self, address: str, now: float) -> float:

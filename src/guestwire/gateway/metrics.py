@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -37,6 +37,34 @@ class Metrics:
             "guestwire_requests",
             "Requests answered, by route and status.",
             ["route", "status"],
+            registry=self._registry,
+        )
+
+        self.sessions_in_use = Gauge(
+            "guestwire_sessions_in_use", "Sessions in memory (relay).", registry=self._registry
+        )
+        self.sessions_taken_up = Counter(
+            "guestwire_sessions_taken_up", "Sessions taken up again after a restart.", registry=self._registry
+        )
+        self.sessions_expired = Counter(
+            "guestwire_sessions_expired", "Sessions erased because their time had come.", registry=self._registry
+        )
+        self.messages_accepted = Counter(
+            "guestwire_messages_accepted", "Guests' messages acknowledged, repeats included.", registry=self._registry
+        )
+        self.connections = Gauge("guestwire_connections", "Browsers' WebSockets open.", registry=self._registry)
+        self.connections_admitted = Counter(
+            "guestwire_connections_admitted", "Connections let in, by how.", ["mode"], registry=self._registry
+        )
+        self.connections_closed = Counter(
+            "guestwire_connections_closed", "Connections closed, by close code.", ["code"], registry=self._registry
+        )
+        self.upgrades_refused = Counter(
+            "guestwire_upgrades_refused", "WebSockets refused, by error code.", ["code"], registry=self._registry
+        )
+        self.positions_lost = Counter(
+            "guestwire_positions_lost",
+            "Readers whose next record did not follow the last: a bug, or a damaged log.",
             registry=self._registry,
         )
 

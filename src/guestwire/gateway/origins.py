@@ -21,8 +21,8 @@ API_PREFIX = "/api/"
 _log = get_logger("guestwire.gateway")
 
 _PREFLIGHT = {
-    "access-control-allow-methods": "GET, POST",
-    "access-control-allow-headers": "Authorization, Content-Type",
+    "access-control-allow-methods": "DELETE, GET, POST",
+    "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key",
     "access-control-max-age": "600",
 }
 

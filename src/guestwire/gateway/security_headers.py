@@ -20,17 +20,19 @@ _NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ances
 """For answers that are no page; what isn't rendered needs nothing."""
 
 
-def page_policy(socket_url: str) -> str:
+def page_policy(socket_url: str | None) -> str:
     """Return the Content-Security-Policy of our pages.
 
     Args:
-        socket_url: In direct mode the page talks to the provider's WebSocket itself, so its origin is allowed.
+        socket_url: In direct mode the page talks to the provider's WebSocket itself, so its origin is allowed; None
+            where it talks to us only.
     """
-    parts = urlsplit(socket_url)
+    parts = urlsplit(socket_url or "")
+    elsewhere = f" {parts.scheme}://{parts.netloc}" if socket_url else ""
     return "; ".join(
         (
             "default-src 'self'",
-            f"connect-src 'self' {parts.scheme}://{parts.netloc}",
+            f"connect-src 'self'{elsewhere}",
             "img-src 'self' https: data:",
             "style-src 'self'",
             "script-src 'self'",
@@ -45,7 +47,7 @@ def page_policy(socket_url: str) -> str:
 class SecurityHeaders:
     """Adds the headers to every answer; pages get their own policy."""
 
-    def __init__(self, app: ASGIApp, *, socket_url: str) -> None:
+    def __init__(self, app: ASGIApp, *, socket_url: str | None) -> None:
         """Wrap `app`."""
         self._app = app
         self._page_policy = page_policy(socket_url)

@@ -27,7 +27,7 @@ from guestwire.protocols.guest_session.rest import SESSIONS_PATH, SessionAnswer,
 from guestwire.protocols.guest_session.session import GuestDetails, GuestSession
 from guestwire.settings import GatewaySettings
 
-__all__ = ["SessionRoutes"]
+__all__ = ["CHECKS_BURST", "CHECKS_PER_MINUTE", "MAX_ID_CHARS", "SessionRoutes", "bearer_token", "read_json"]
 
 MAX_BODY_BYTES = 16 * 1024
 """Three members of 256 characters are at most 3 KiB, escaped at most 5."""
@@ -80,7 +80,7 @@ class SessionRoutes:
 
     async def create(self, request: Request) -> Response:
         """Answer `POST /api/v2/chat/guestsessions`."""
-        details = parse_session_request(await _read_json(request))
+        details = parse_session_request(await read_json(request))
         self._limit(self._creations, request)
         with self._upstream("create-session", request):
             session = await create_guest_session(self._transport, self._tokens, self._settings.provider, details)
@@ -91,11 +91,11 @@ class SessionRoutes:
     async def check(self, request: Request) -> Response:
         """Answer `GET /api/v2/chat/guestsessions/{sessionId}`: a browser can't see why an upgrade was refused."""
         session_id: str = request.path_params["session_id"]
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip() or len(session_id) > MAX_ID_CHARS:
+        token = bearer_token(request)
+        if token is None or len(session_id) > MAX_ID_CHARS:
             raise SessionExpired  # the same answer for "not there" and "not yours"
         self._limit(self._checks, request)
-        session = GuestSession(session_id=SessionId(session_id), token=Secret(token.strip()))
+        session = GuestSession(session_id=SessionId(session_id), token=token)
         with self._upstream("check-session", request):
             check = await check_guest_session(self._transport, self._settings.provider, session)
         return Response(msgspec.json.encode(check), media_type="application/json")
@@ -143,7 +143,18 @@ def _without_id(text: str, request: Request) -> str:
     return text if session_id is None else text.replace(quote(session_id, safe=""), "{sessionId}")
 
 
-async def _read_json(request: Request) -> bytes:
+def bearer_token(request: Request) -> Secret | None:
+    """Return the token of the Authorization header."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return Secret(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
+
+
+async def read_json(request: Request) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        Problem: It is not declared as JSON, or too large.
+    """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Problem(code="unsupported-media-type")
     body = bytearray()

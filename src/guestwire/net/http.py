@@ -9,6 +9,8 @@ aiohttp's `ws_connect` follows redirects and can't be told not to; a middleware 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ssl
 import warnings
 from collections.abc import AsyncIterator
@@ -26,6 +28,7 @@ from guestwire.errors import (
     ConnectFailed,
     ConnectionLost,
     LocalProtocolError,
+    NotWritten,
     RateLimited,
     RemoteProtocolError,
     SessionRefused,
@@ -48,6 +51,10 @@ CLOSE_WAIT_S = 2.0
 """How long a peer may take to answer our close frame."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+_CLOSING = "Cannot write to closing transport"
+"""What aiohttp says when it has written nothing. Should a later version use other words, a frame that was not written
+counts as one that may have been: a message in doubt too many, never one sent twice."""
 
 
 class HttpClient:
@@ -141,6 +148,7 @@ class HttpClient:
                 _parse(url, frozenset({"ws", "wss"})),
                 max_msg_size=MAX_FRAME_BYTES,
                 compress=0,
+                autoping=False,  # or pongs would not be shown to us
                 heartbeat=self._heartbeat_s,
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_WAIT_S),
             )
@@ -186,11 +194,14 @@ class HttpClient:
 class HttpSocket:
     """A WebSocket of aiohttp (`transport.ClientSocket`)."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, where: str) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse[bool], where: str) -> None:
         self._socket = socket
         self._where = where
         self._close_code: int | None = None
         self._close_reason = ""
+        self._pings: dict[bytes, asyncio.Future[None]] = {}  # in the order of sending
+        self._last_ping = 0
+        self._is_over = False
 
     @property
     def close_code(self) -> int | None:
@@ -204,14 +215,33 @@ class HttpSocket:
 
     async def send_text(self, text: str) -> None:
         """Write one text frame."""
-        is_lost = self._socket.closed
-        if not is_lost:
+        failure: ConnectionLost | None = self._closed_before() if self._socket.closed else None
+        if failure is None:
             try:
                 await self._socket.send_str(text)
-            except (aiohttp.ClientError, OSError, RuntimeError):
-                is_lost = True
-        if is_lost:
-            raise ConnectionLost(f"{self._where}: the connection was lost while writing.")
+            except (aiohttp.ClientError, OSError, RuntimeError) as error:
+                failure = self._translate(error)
+        if failure is not None:
+            raise failure
+
+    async def ping(self) -> None:
+        """Send a ping and wait for its pong."""
+        if self._is_over or self._socket.closed:
+            raise self._closed_before()
+        self._last_ping += 1
+        # aiohttp's own pings, the heartbeat, are empty.
+        payload = self._last_ping.to_bytes(8, "big")
+        pong = self._pings[payload] = asyncio.get_running_loop().create_future()
+        failure: ConnectionLost | None = None
+        try:
+            await self._socket.ping(payload)
+            await pong
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            failure = self._translate(error)
+        finally:
+            self._pings.pop(payload, None)
+        if failure is not None:
+            raise failure
 
     async def __aiter__(self) -> AsyncIterator[str]:
         """Iterate over text frames until the socket is closed."""
@@ -222,6 +252,10 @@ class HttpSocket:
                     yield message.data
                 case aiohttp.WSMsgType.BINARY:
                     continue
+                case aiohttp.WSMsgType.PING:
+                    await self._pong(message.data)
+                case aiohttp.WSMsgType.PONG:
+                    self._answered(bytes(message.data))
                 case aiohttp.WSMsgType.CLOSE:
                     self._close_code = message.data if isinstance(message.data, int) and message.data else 1005
                     self._close_reason = message.extra or ""
@@ -235,6 +269,10 @@ class HttpSocket:
 
     async def aclose(self, code: int = 1000) -> None:
         """Close; waits at most 2 s for the peer's answer."""
+        self._is_over = True
+        for pong in self._pings.values():
+            if not pong.done():
+                pong.set_exception(ConnectionLost(f"{self._where}: the connection was closed before the pong."))
         try:
             await self._socket.close(code=code)
         except (aiohttp.ClientError, OSError, RuntimeError):
@@ -242,6 +280,27 @@ class HttpSocket:
         finally:
             if self._close_code is None:
                 self._close_code = code
+
+    async def _pong(self, payload: bytes) -> None:
+        with contextlib.suppress(aiohttp.ClientError, OSError, RuntimeError):  # the iteration sees it, too
+            await self._socket.pong(payload)
+
+    def _answered(self, payload: bytes) -> None:
+        # A peer may answer several pings with one pong, to the newest (RFC 6455 §5.5.3).
+        if payload in self._pings:
+            for earlier, pong in self._pings.items():
+                if not pong.done():
+                    pong.set_result(None)
+                if earlier == payload:
+                    return
+
+    def _closed_before(self) -> NotWritten:
+        return NotWritten(f"{self._where}: the connection was closed before the frame was written.")
+
+    def _translate(self, error: Exception) -> ConnectionLost:
+        if isinstance(error, aiohttp.ClientConnectionResetError) and str(error) == _CLOSING:
+            return self._closed_before()
+        return ConnectionLost(f"{self._where}: the connection was lost while writing.")
 
 
 class _Redirected(Exception):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 from guestwire.errors import (
     ConnectFailed,
     ConnectionLost,
+    NotWritten,
     RateLimited,
     RemoteProtocolError,
     SessionRefused,
@@ -105,6 +107,22 @@ async def open_in_memory(authorise: Authorise, url: str, *, headers: Mapping[str
     return MemorySocket(answer)
 
 
+class _Pong(str):
+    """A pong among the frames on their way to the client."""
+
+    __slots__ = ("_future",)
+
+    def __new__(cls, _future: asyncio.Future[None]) -> Self:
+        return super().__new__(cls)
+
+    def __init__(self, future: asyncio.Future[None]) -> None:
+        self._future = future
+
+    def answer(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+
 class MemorySocket:
     """Both ends of one WebSocket in memory: a `ClientSocket` outside, the shell of a `SocketHandler` inside."""
 
@@ -116,6 +134,7 @@ class MemorySocket:
         self._close_code: int | None = None
         self._close_reason = ""
         self._closed = asyncio.Event()
+        self._pings: set[asyncio.Future[None]] = set()
         self._call("opened", lambda: handler.opened(self._outgoing))
 
     @property
@@ -132,13 +151,26 @@ class MemorySocket:
         """Hand one text frame to the handler."""
         await asyncio.sleep(0)  # as over a network, the other side runs later than the caller
         if self._is_closed:
-            raise ConnectionLost("The connection in memory is closed.")
+            raise NotWritten("The connection in memory is closed.")
         if self._outgoing.is_closing:
             return
         if len(text.encode()) > MAX_FRAME_BYTES:
             self._outgoing.close(TOO_BIG)
             return
         self._call("text", lambda: self._handler.text(text))
+
+    async def ping(self) -> None:
+        """Wait for a pong that takes its place in the queue behind the handler's frames."""
+        await asyncio.sleep(0)
+        if self._is_closed:
+            raise NotWritten("The connection in memory is closed.")
+        pong = asyncio.get_running_loop().create_future()
+        self._pings.add(pong)
+        try:
+            self._outgoing.send(_Pong(pong))
+            await pong
+        finally:
+            self._pings.discard(pong)
 
     async def send_bytes(self, _data: bytes) -> None:
         """Send a binary frame, which the shell refuses; for the conformance suite."""
@@ -151,7 +183,10 @@ class MemorySocket:
             if isinstance(item, CloseOrder):
                 self._finish(item.code, item.reason)
                 return
-            yield item
+            if isinstance(item, _Pong):
+                item.answer()
+            else:
+                yield item
 
     async def aclose(self, code: int = 1000) -> None:
         """Close from the client's side; frames on their way to it are lost."""
@@ -183,6 +218,9 @@ class MemorySocket:
         self._outgoing.close(code)
         self._outgoing.discard()
         self._closed.set()
+        for pong in self._pings:
+            if not pong.done():
+                pong.set_exception(ConnectionLost("The connection in memory was closed before the pong."))
         self._call("closed", lambda: self._handler.closed(code))
 
     def _call(self, callback: str, function: Callable[[], None]) -> None:

@@ -31,7 +31,19 @@ class ClientSocket(Protocol):
         """Write one text frame; returns once it is in the operating system's hands or in a bounded buffer.
 
         Raises:
-            ConnectionLost: The socket is closed or broke; nobody knows whether the frame arrived.
+            NotWritten: The socket is closed; the frame did not leave.
+            ConnectionLost: It broke while writing; nobody knows whether the frame arrived.
+        """
+
+    async def ping(self) -> None:
+        """Send a ping (RFC 6455 §5.5.2) and return when its pong has come; the iteration must go on meanwhile.
+
+        Both directions keep their order. So the peer's edge has every frame written before the ping, and the iteration
+        has returned from every frame that the peer wrote before the pong. There is no time limit.
+
+        Raises:
+            NotWritten: The socket is closed.
+            ConnectionLost: It closed or broke before the pong, or nobody iterates any more.
         """
 
     def __aiter__(self) -> AsyncIterator[str]:

@@ -9,11 +9,12 @@ A shell is done when every check passes. Give it as a function that serves an `A
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias
 
-from guestwire.errors import SessionRefused
+from guestwire.errors import NotWritten, SessionRefused
 from guestwire.net.websocket import (
     CUT_OFF_BYTES,
     TOO_SLOW,
@@ -45,6 +46,9 @@ class ClientEnd(Protocol):
 
     async def send_bytes(self, data: bytes) -> None:
         """Write a binary frame."""
+
+    async def ping(self) -> None:
+        """Send a ping and wait for its pong."""
 
     def __aiter__(self) -> AsyncIterator[str]:
         """Iterate over text frames until the close."""
@@ -125,6 +129,26 @@ async def frames_keep_their_order(serve: Serve) -> None:
         await socket.aclose()
     assert handler.calls[0] == "opened"
     assert handler.calls[1:6] == [f"text {frame[:40]}" for frame in frames]
+
+
+async def pings_are_answered(serve: Serve) -> None:
+    """A pong comes to every ping while the client iterates, and none once the socket is closed."""
+    handler = Recorder()
+    async with serve(_always(handler)) as open_socket:
+        socket = await open_socket("")
+        reading = asyncio.create_task(_rest(socket))
+        await asyncio.gather(socket.ping(), socket.ping())
+        assert handler.socket is not None
+        handler.socket.send("before the pong")
+        await socket.ping()
+        handler.socket.close(4000)
+        assert await reading == ["before the pong"]
+        failure = ""
+        try:
+            await socket.ping()
+        except NotWritten as error:
+            failure = error.code
+        assert failure == "connection-lost"
 
 
 async def the_request_is_shown(serve: Serve) -> None:
@@ -297,6 +321,7 @@ async def a_slow_reader_is_cut_off(serve: Serve) -> None:
 
 TRANSPORT_CHECKS: tuple[Check, ...] = (
     frames_keep_their_order,
+    pings_are_answered,
     the_request_is_shown,
     a_refusal_is_no_socket,
     the_server_closes,

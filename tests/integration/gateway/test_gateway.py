@@ -65,6 +65,7 @@ async def scripted(
     *, answer_timeout_s: float = 10.0, **options: object
 ) -> AsyncIterator[tuple[Browser, ScriptedProvider]]:
     options.setdefault("sessions_burst", 1000)
+    options.setdefault("mode", "direct")
     async with (
         ScriptedProvider().serving() as provider,
         gateway_for(provider.settings(answer_timeout_s=answer_timeout_s), **options) as browser,
@@ -102,7 +103,7 @@ async def test_a_session_of_the_emulator() -> None:
     """Direct mode: the browser gets the provider's session token and WebSocket, and can ask about the session."""
     async with Emulator() as emulator:
         provider = ProviderSettings(base_url=emulator.url, client_id="demo-client", client_secret=Secret("demo-secret"))
-        async with gateway_for(provider) as browser:
+        async with gateway_for(provider, mode="direct") as browser:
             answer = await browser.create(b'{"name":"Ada","externalContactId":"crm-1"}')
             session = json.loads(answer.body)
             assert answer.status == 200
@@ -259,7 +260,7 @@ async def test_preflight() -> None:
             )
             assert answer.status == 204
             assert answer.headers["access-control-allow-origin"] == "https://shop.example"
-            assert answer.headers["access-control-allow-headers"] == "Authorization, Content-Type"
+            assert answer.headers["access-control-allow-headers"] == "Authorization, Content-Type, Idempotency-Key"
             assert "POST" in answer.headers["access-control-allow-methods"]
             refused = await browser.ask(
                 "OPTIONS", path, origin="https://evil.example", access_control_request_method="POST"
@@ -431,7 +432,7 @@ async def test_no_secret_in_any_answer_or_log_line(log: io.StringIO) -> None:
 
 
 async def test_missing_credentials_are_found_at_the_start() -> None:
-    settings = GatewaySettings(provider=ProviderSettings())
+    settings = GatewaySettings(provider=ProviderSettings(), mode="direct")
     with pytest.raises(ConfigError, match="client_id"):
         await Server(create_gateway(settings)).__aenter__()
 
@@ -445,5 +446,5 @@ async def test_serve_announces_and_ends_at_a_signal(log: io.StringIO, monkeypatc
         os.kill(os.getpid(), signal.SIGTERM)
 
     provider = ProviderSettings(client_id="id", client_secret=Secret(CANARY))
-    await serve(GatewaySettings(provider=provider, port=0), announce=announce)
+    await serve(GatewaySettings(provider=provider, port=0, mode="direct"), announce=announce)
     assert announced[0].startswith("http://127.0.0.1:")

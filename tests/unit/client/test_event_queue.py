@@ -22,7 +22,7 @@ async def test_events_come_in_order_and_end_after_close() -> None:
     assert [await getting, await queue.get(), await queue.get()] == [typing(1), typing(2), None]
 
 
-async def test_room_waits_until_something_was_taken() -> None:
+async def test_room_waits_until_something_was_taken_and_done_with() -> None:
     queue = EventQueue(room=2)
     await queue.room()
     queue.put(typing(1))
@@ -31,8 +31,11 @@ async def test_room_waits_until_something_was_taken() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     await queue.get()
+    await asyncio.sleep(0)
+    assert not waiting.done()  # the app is still busy with it
+    await queue.get()
     await waiting
-    assert len(queue) == 1
+    assert len(queue) == 0
 
 
 async def test_unbound_frees_who_waits() -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from guestwire.gateway.security_headers import page_policy
 
 
+def test_a_page_that_talks_to_us_only() -> None:
+    assert "connect-src 'self'" in page_policy(None).split("; ")
+
+
 def test_page_policy_allows_ourselves_and_the_providers_socket() -> None:
     directives = page_policy("wss://chat.example.com:8443/ws").split("; ")
     assert "connect-src 'self' wss://chat.example.com:8443" in directives

@@ -17,7 +17,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias, assert_never
 
-from guestwire.errors import ERRORS, ChatError, ConversationEnded, LocalProtocolError, MessageRejected, Retry
+from guestwire.errors import (
+    ERRORS,
+    ChatError,
+    ConversationEnded,
+    LocalProtocolError,
+    MessageRejected,
+    NotWritten,
+    Retry,
+)
 from guestwire.model.content import ContentItem
 from guestwire.model.events import (
     ConnectionStatus,
@@ -242,15 +250,34 @@ class GuestSessionClient:
         """
         if self._has_ended:
             raise ConversationEnded
-        text = well_formed(text)
-        if not text.strip() and not content:
-            raise MessageRejected(client_id, code="message-blank")
-        if len(text.encode()) > MAX_TEXT_BYTES:
-            raise MessageRejected(client_id, code="message-too-long")
-        frame = GuestMessageFrame(text=text, content=[item.raw for item in content] or None)
+        frame = _message_frame(text, content, client_id)
         self._outbox[client_id] = frame
-        self._events.append(Message(sender="guest", text=text, client_id=client_id, sent_at=sent_at, content=content))
+        self._events.append(
+            Message(sender="guest", text=frame.text or "", client_id=client_id, sent_at=sent_at, content=content)
+        )
         self._pump(now)
+
+    def send_now(self, text: str, *, client_id: str, content: tuple[ContentItem, ...] = ()) -> None:
+        """Write a message to the socket that is open, or nowhere: it is not queued, and forgotten with the socket.
+
+        For a caller that keeps its own outbox and its own pace; `sent` is not told of it, and there is no event.
+
+        Args:
+            text: As for `send_text`.
+            client_id: Names the message in errors and in the effect.
+            content: As for `send_text`.
+
+        Raises:
+            NotWritten: The socket is not open.
+            MessageRejected: It is blank or too long.
+            ConversationEnded: The conversation is over.
+        """
+        if self._has_ended:
+            raise ConversationEnded
+        frame = _message_frame(text, content, client_id)
+        if self._state is not State.CONNECTED:
+            raise NotWritten
+        self._effects.append(SendFrame(encode(frame), client_id))
 
     def type(self, now: float) -> None:
         """Tell that the guest is typing, when the provider understands it and at most every 3 s."""
@@ -488,6 +515,15 @@ class GuestSessionClient:
         status = STATUS_OF[self._state]
         if status is not before or error is not None:
             self._events.append(StatusChanged(status=status, error=error, retry_in=retry_in))
+
+
+def _message_frame(text: str, content: tuple[ContentItem, ...], client_id: str) -> GuestMessageFrame:
+    text = well_formed(text)
+    if not text.strip() and not content:
+        raise MessageRejected(client_id, code="message-blank")
+    if len(text.encode()) > MAX_TEXT_BYTES:
+        raise MessageRejected(client_id, code="message-too-long")
+    return GuestMessageFrame(text=text, content=[item.raw for item in content] or None)
 
 
 def _status_error(code: str, error: ChatError | None = None) -> StatusError:

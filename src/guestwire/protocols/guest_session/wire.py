@@ -138,10 +138,11 @@ class ErrorFrame(_Frame, frozen=True, kw_only=True, tag="error"):
     client_id: str | None = None
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What the gateway allows."""
+class Limits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the gateway allows; written in full, for clients that know no defaults."""
 
     max_text_bytes: int = MAX_TEXT_BYTES
+    max_frame_bytes: int = MAX_FRAME_BYTES
 
 
 class WelcomeFrame(_Frame, frozen=True, kw_only=True, tag="welcome"):

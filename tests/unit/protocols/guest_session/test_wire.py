@@ -134,7 +134,14 @@ OUTBOUND: list[tuple[OutboundFrame, dict[str, Any]]] = [
     ),
     (
         WelcomeFrame(mode="resume", epoch="e", seq=17, limits=Limits(max_text_bytes=100), token="t"),
-        {"type": "welcome", "mode": "resume", "epoch": "e", "seq": 17, "limits": {"maxTextBytes": 100}, "token": "t"},
+        {
+            "type": "welcome",
+            "mode": "resume",
+            "epoch": "e",
+            "seq": 17,
+            "limits": {"maxTextBytes": 100, "maxFrameBytes": 65536},
+            "token": "t",
+        },
     ),
     (SyncedFrame(seq=17), {"type": "synced", "seq": 17}),
     (

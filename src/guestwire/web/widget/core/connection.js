@@ -7,21 +7,37 @@
  * `stop`). After every such call it takes `effects()` and does them in order, then `events()` and shows them, then waits
  * until `nextDeadline()` or the next thing happens. The core has no clock, no randomness and no I/O; times are the
  * shell's monotonic seconds.
+ *
+ * Relay mode: a session whose `extensions` name "hello" (guest-session §6) is connected when its `RelayLink` has caught
+ * up, and a message waits until the gateway has accepted it. Before the gateway asks us to move, a second socket, the
+ * spare, catches up beside the first and then takes its place.
  */
 
-/** @import { ChatEvent, ConnectionStatus, ContentItem, Session, StatusError } from "./types.js" */
+/** @import { ChatEvent, ConnectionStatus, ContentItem, Session, StatusError, Unsent } from "./types.js" */
+/** @import { Outcome, Seen } from "./relay.js" */
 
 import { decodeFrame, MAX_TEXT_BYTES, utf8Length } from "./decode.js";
+import { Position, RelayLink } from "./relay.js";
 import { TokenBucket } from "./token-bucket.js";
 import { CLOSE_CODES, ERRORS, STATES, STATUS_OF } from "./tables.js";
 
 /**
  * What the shell is to do. `authenticate` and `create-session` are answered with `authenticated` and `sessionCreated`,
- * `open-socket` with `opened` or `closed`, `check-session` with `stillValid`, each of them else with `attemptFailed`; `send-frame` with `sent` when it has a `clientId`; `close-socket` with nothing.
+ * `open-socket` with `opened` or `closed`, `check-session` with `stillValid`, each of them else with `attemptFailed`; `send-frame` with `sent` when it has a `clientId`; `close-socket`, which is for the spare too, with nothing.
  *
  * @typedef {{ type: "authenticate" } | { type: "create-session" } | { type: "open-socket", session: Session }
  *   | { type: "check-session", session: Session } | { type: "send-frame", text: string, clientId?: string }
- *   | { type: "close-socket", code: number }} Effect
+ *   | { type: "close-socket", code: number }} PlainEffect
+ *
+ * In relay mode also: `open-spare` is answered like `open-socket`, with `isSpare`; `swap-sockets` closes the first socket
+ * and puts the spare in its place. What is to be remembered outlives the page; only the session is shared by all of the
+ * guest's tabs at once, and is forgotten only while it still has that token.
+ *
+ * @typedef {PlainEffect | { type: "open-spare", session: Session } | { type: "send-frame", text: string, isSpare: true }
+ *   | { type: "swap-sockets" } | { type: "close-spare" }
+ *   | { type: "remember-session", session: Session } | { type: "forget-session", token: string }
+ *   | { type: "remember-seen", sessionId: string, seen: Seen }
+ *   | { type: "remember-message", message: Unsent } | { type: "forget-message", clientId: string }} Effect
  */
 
 /** A connection that lived this long was healthy: back-off and the one new session are granted afresh. */
@@ -39,6 +55,9 @@ const LONGEST_HINT_S = 300;
 
 /** At most one `typing` frame in this time (guest-session §4.2 [D]). */
 const TYPING_EVERY_S = 3;
+
+/** A relay that is busy and does not say for how long is given this time. */
+const REFUSED_FOR_S = 5;
 
 /** The guest may not do that now, or not with that; `code` is a key of the table of errors. Nothing was changed. */
 export class RejectedError extends Error {
@@ -59,7 +78,7 @@ export class GuestSessionClient {
   /** @type {ChatEvent[]} */
   #events = [];
   #state = "idle";
-  /** Frames that no open socket has taken yet, by client id, in order. @type {Map<string, string>} */
+  /** What no open socket has taken yet, in relay mode: no log; by client id, in order. @type {Map<string, Unsent>} */
   #outbox = new Map();
   /** Those of them that this socket was given. @type {Set<string>} */
   #written = new Set();
@@ -85,6 +104,17 @@ export class GuestSessionClient {
   #hasEnded = false;
   #wantsEnd = false;
   #saidEnd = false;
+  #position = new Position();
+  /** @type {RelayLink | undefined} */
+  #link;
+  /** What the log says last of the conversation. */
+  #isOver = false;
+  /** The second connection, from the time it is being opened. @type {{ link?: RelayLink } | undefined} */
+  #spare;
+  /** @type {number | undefined} */
+  #moveAt;
+  #tab;
+  #maxTextBytes = MAX_TEXT_BYTES;
   /** @type {(attempt: number) => number} */
   #delayS;
 
@@ -93,10 +123,16 @@ export class GuestSessionClient {
    * @param {(attempt: number) => number} options.delayS Seconds to wait before attempt n of a series (0, 1, 2 …); the
    *   randomness of the back-off is here.
    * @param {Session} [options.session] To be used instead of creating one.
+   * @param {string} [options.tab] An id of this page, for relay mode.
+   * @param {Seen} [options.seen] How much of the session the guest has seen before.
+   * @param {Unsent[]} [options.unsent] What was not accepted before; it is shown by `start` and sent again.
    */
-  constructor({ delayS, session }) {
+  constructor({ delayS, session, tab = "", seen, unsent = [] }) {
     this.#delayS = delayS;
     this.#session = session;
+    this.#tab = tab;
+    if (seen) this.#position.seen = seen;
+    for (const message of unsent) this.#outbox.set(message.clientId, message);
   }
 
   // --- what a shell reads
@@ -119,6 +155,11 @@ export class GuestSessionClient {
     return this.#hasEnded;
   }
 
+  /** The longest text that can be sent, in UTF-8 bytes. */
+  get maxTextBytes() {
+    return this.#maxTextBytes;
+  }
+
   /** How many messages wait for an open socket. */
   get queued() {
     return this.#outbox.size;
@@ -136,7 +177,9 @@ export class GuestSessionClient {
 
   /** @returns {number | undefined} When to call `timerDue`; undefined for never. */
   nextDeadline() {
-    return this.#retryAt ?? this.#pumpAt ?? this.#closeAt;
+    const times = [this.#pumpAt, this.#closeAt, this.#moveAt, this.#link?.deadline, this.#spare?.link?.deadline];
+    const next = this.#retryAt ?? Math.min(...times.filter((time) => time !== undefined));
+    return next === Infinity ? undefined : next;
   }
 
   // --- what the guest or the page wants
@@ -155,18 +198,22 @@ export class GuestSessionClient {
         this.stop();
       }
     }
+    const isFirst = this.#state === "idle";
     this.#begin(now);
     this.#hasEnded = this.#wantsEnd = this.#hasRenewed = false;
     this.#attempt = 0;
+    if (isFirst) this.#showUnsent();
   }
 
   /**
-   * Don't wait for the back-off: the guest asked, or the network came back. Does nothing when not waiting.
+   * Don't wait for the back-off: the guest asked, or the network came back. A connection that seems to live is asked, where
+   * it can be.
    *
    * @param {number} now
    */
   retryNow(now) {
     if (this.#state === "waiting") this.#begin(now);
+    this.#link?.probe(now);
   }
 
   /**
@@ -184,19 +231,28 @@ export class GuestSessionClient {
     if (this.#hasEnded) throw new RejectedError("conversation-ended");
     text = text.toWellFormed();
     if (!text.trim() && !content.length) throw new RejectedError("message-blank");
-    if (utf8Length(text) > MAX_TEXT_BYTES) throw new RejectedError("message-too-long");
-    const withContent = content.length ? { content } : {};
-    const frame = JSON.stringify({ type: "message", text, ...withContent });
-    this.#outbox.set(clientId, frame);
-    this.#events.push({
-      type: "message",
-      from: "guest",
-      text,
-      ...(sentAt !== undefined && { sentAt }),
-      ...withContent,
-      clientId,
-    });
+    if (utf8Length(text) > this.#maxTextBytes) throw new RejectedError("message-too-long");
+    this.#keep({ clientId, text, ...(content.length && { content }), ...(sentAt !== undefined && { sentAt }) });
+    this.#show(clientId);
     this.#pump(now);
+  }
+
+  /**
+   * Give up a message that was not accepted: the guest has taken it back, or sends it anew.
+   *
+   * @param {string} clientId
+   */
+  discard(clientId) {
+    this.#settle(clientId);
+  }
+
+  /**
+   * The guest has read everything that was shown.
+   *
+   * @param {number} now
+   */
+  read(now) {
+    this.#link?.read(now);
   }
 
   /**
@@ -247,24 +303,28 @@ export class GuestSessionClient {
    */
   sessionCreated(session, now) {
     this.#move("session-created");
-    this.#session = session;
-    this.#expiresAt = session.expiresIn === undefined ? undefined : now + session.expiresIn;
+    this.#adopt(session, now);
+    for (const message of this.#outbox.values()) this.#keep(message);
     this.#effects.push({ type: "open-socket", session });
   }
 
   /**
-   * The socket is open: what waits is flushed, in order.
+   * The socket is open: what waits is flushed, in order. In relay mode it has to say `hello` and catch up first.
    *
    * @param {number} now
+   * @param {boolean} [isSpare]
    */
-  opened(now) {
-    this.#move("opened");
-    this.#openedAt = now;
-    this.#hintS = 0;
-    this.#lastSent = undefined;
-    this.#saidEnd = false;
-    this.#written.clear();
-    this.#pump(now);
+  opened(now, isSpare = false) {
+    if (!this.#session || !this.#isRelay) {
+      this.#move("opened");
+      this.#established(now);
+      return;
+    }
+    if (isSpare && !this.#spare) return;
+    const link = new RelayLink(this.#position, this.#session, now);
+    if (isSpare) this.#spare = { link };
+    else this.#link = link;
+    this.#effects.push({ type: "send-frame", text: link.hello(this.#tab), ...(isSpare && { isSpare }) });
   }
 
   /**
@@ -273,6 +333,8 @@ export class GuestSessionClient {
    * @param {string} clientId
    */
   sent(clientId) {
+    // A relay answers with a receipt; until then it may be lost.
+    if (this.#isRelay) return;
     this.#written.delete(clientId);
     if (!this.#outbox.delete(clientId)) return;
     this.#lastSent = clientId;
@@ -284,16 +346,25 @@ export class GuestSessionClient {
    *
    * @param {string} text
    * @param {number} now
+   * @param {boolean} [isSpare]
    */
-  frameReceived(text, now) {
-    const { frame, event } = decodeFrame(text);
+  frameReceived(text, now, isSpare = false) {
+    const decoded = decodeFrame(text);
+    const { frame, event } = decoded;
     // A hint holds only for the close that follows it at once.
-    this.#hintS = frame?.type === "move" || frame?.type === "error" ? (frame.retryAfter ?? 0) : 0;
-    if (!event) return;
-    this.#events.push(event);
-    if (event.type !== "conversation-update" || event.status !== "ended") return;
-    this.#noteEnd();
-    this.#closeAt = now + CLOSED_AFTER_END_S;
+    if (!isSpare) this.#hintS = frame?.type === "move" || frame?.type === "error" ? (frame.retryAfter ?? 0) : 0;
+    const link = isSpare ? this.#spare?.link : this.#link;
+    if (link) {
+      if (frame?.type === "move" && !isSpare) this.#moveAt = now + this.#hintS;
+      this.#follow(link.frameReceived(decoded, now), now, isSpare);
+      if (frame?.type !== "pong" || link !== this.#link) return;
+      // What has no answer by now may have been overheard; it is harmless to say it again.
+      this.#written.clear();
+      this.#pump(now);
+    } else if (event) {
+      this.#events.push(event);
+      if (event.type === "conversation-update" && event.status === "ended") this.#endSoon(now);
+    }
   }
 
   /**
@@ -304,13 +375,19 @@ export class GuestSessionClient {
    *
    * @param {number} code
    * @param {number} now
+   * @param {boolean} [isSpare]
    */
-  closed(code, now) {
-    if (this.#state === "connecting" && this.#session) {
+  closed(code, now, isSpare = false) {
+    if (isSpare) {
+      this.#spare = undefined;
+      return;
+    }
+    if (this.#state === "connecting" && this.#session && !this.#link) {
       this.#move("unexplained");
       this.#effects.push({ type: "check-session", session: this.#session });
     }
-    if (this.#state !== "connected") return;
+    if (this.#state !== "connected" && !this.#link) return;
+    if (this.#link && !this.#link.isLive) this.#position.noteFailure(now);
     // A provider that answers `end` with nothing but a normal close has taken it.
     const isEnd = this.#hasEnded || (this.#saidEnd && code === 1000);
     const rule = CLOSE_CODES[isEnd ? 4499 : code] ?? CLOSE_CODES[1006];
@@ -321,6 +398,11 @@ export class GuestSessionClient {
     }
     this.#openedAt = undefined;
     if (rule.code === "frame-too-big") this.#dropTooBig();
+    if (rule.code === "position-lost") this.#position.forget();
+    if (rule.code === "moved" && this.#spare) {
+      this.#swap();
+      return;
+    }
     const error = { code: rule.code };
     switch (rule.action) {
       case "stop-ended":
@@ -379,11 +461,13 @@ export class GuestSessionClient {
     if (deadline === undefined || now < deadline) return;
     if (this.#retryAt !== undefined) {
       this.#begin(now);
-    } else if (this.#pumpAt !== undefined) {
-      this.#pump(now);
-    } else {
+    } else if (isDue(this.#closeAt, now)) {
       this.#endForGood();
       this.#effects.push({ type: "close-socket", code: 1000 });
+    } else {
+      if (isDue(this.#pumpAt, now)) this.#pump(now);
+      if (isDue(this.#moveAt, now)) this.#openSpare();
+      this.#tend(now);
     }
   }
 
@@ -395,17 +479,20 @@ export class GuestSessionClient {
    * @param {number} now
    */
   #pump(now) {
+    // A refusal for the rate holds everything back until its time is over.
+    if (this.#pumpAt !== undefined && now < this.#pumpAt) return;
     this.#pumpAt = undefined;
-    if (this.#state !== "connected") return;
-    for (const [clientId, text] of this.#outbox) {
-      if (this.#written.has(clientId)) continue;
+    if (this.#state !== "connected" || this.#link?.isLive === false || (this.#isRelay && !this.#link)) return;
+    for (const [clientId, { text, content, code }] of this.#outbox) {
+      if (code || this.#written.has(clientId)) continue;
       const waitS = this.#bucket.take(now);
       if (waitS > 0) {
         this.#pumpAt = now + waitS;
         return;
       }
       this.#written.add(clientId);
-      this.#effects.push({ type: "send-frame", text, clientId });
+      const frame = { type: "message", text, ...(content && { content }), ...(this.#isRelay && { clientId }) };
+      this.#effects.push({ type: "send-frame", text: JSON.stringify(frame), clientId });
     }
     if (!this.#wantsEnd) return;
     this.#wantsEnd = false;
@@ -463,37 +550,224 @@ export class GuestSessionClient {
   }
 
   #forgetSession() {
+    if (this.#session && this.#isRelay) this.#effects.push({ type: "forget-session", token: this.#session.token });
     this.#session = this.#expiresAt = undefined;
+  }
+
+  /**
+   * @param {Session} session
+   * @param {number} now
+   */
+  #adopt(session, now) {
+    if (session.sessionId !== this.#session?.sessionId) this.#isOver = false;
+    this.#session = session;
+    this.#expiresAt = session.expiresIn === undefined ? undefined : now + session.expiresIn;
+    if (this.#isRelay) this.#effects.push({ type: "remember-session", session });
+  }
+
+  /**
+   * A connection begins its work.
+   *
+   * @param {number} now
+   */
+  #established(now) {
+    this.#openedAt ??= now;
+    this.#hintS = 0;
+    this.#lastSent = undefined;
+    this.#saidEnd = false;
+    this.#written.clear();
+    this.#pump(now);
   }
 
   /** Drop what this connection wrote last: when nothing was written whole, that is what waits first. */
   #dropTooBig() {
-    const clientId = this.#lastSent ?? this.#outbox.keys().next().value;
-    if (clientId === undefined) return;
-    this.#outbox.delete(clientId);
-    this.#events.push({ type: "receipt", clientId, status: "failed", code: "frame-too-big" });
+    const [first] = [...this.#outbox.values()].filter(({ code }) => !code);
+    const clientId = this.#lastSent ?? first?.clientId;
+    if (clientId !== undefined) this.#failMessage(clientId, "frame-too-big");
   }
 
   #noteEnd() {
     this.#hasEnded = true;
     this.#wantsEnd = this.#saidEnd = false;
     this.#pumpAt = undefined;
-    // What the shell was told to write may be on its way: it is sent, or fails with the connection.
-    this.#failWaiting((clientId) => !this.#written.has(clientId));
+    // What the shell was told to write may be on its way: it is sent, or fails with the connection. A relay's log tells all.
+    this.#failWaiting((clientId) => this.#isRelay || !this.#written.has(clientId));
+    if (this.#session && this.#isRelay) this.#effects.push({ type: "forget-session", token: this.#session.token });
   }
 
   /** @param {(clientId: string) => boolean} [isMeant] */
   #failWaiting(isMeant = () => true) {
     for (const clientId of [...this.#outbox.keys()].filter(isMeant)) {
-      this.#outbox.delete(clientId);
       this.#events.push({ type: "receipt", clientId, status: "failed", code: "conversation-ended" });
+      this.#settle(clientId);
     }
   }
 
   #endForGood() {
     this.#failWaiting();
     this.#forgetSession();
-    this.#move("ended");
+    this.#move(this.#state === "connected" ? "ended" : "stop");
+  }
+
+  /** @param {number} now */
+  #endSoon(now) {
+    this.#noteEnd();
+    this.#closeAt = now + CLOSED_AFTER_END_S;
+  }
+
+  // --- what waits
+
+  /** @param {Unsent} message */
+  #keep(message) {
+    this.#outbox.set(message.clientId, message);
+    if (this.#isRelay) this.#effects.push({ type: "remember-message", message });
+  }
+
+  /**
+   * It needs to wait no longer.
+   *
+   * @param {string} clientId
+   */
+  #settle(clientId) {
+    this.#written.delete(clientId);
+    if (this.#outbox.delete(clientId) && this.#isRelay) this.#effects.push({ type: "forget-message", clientId });
+  }
+
+  /**
+   * It can't be sent. In relay mode its text is kept until the guest has decided.
+   *
+   * @param {string} clientId
+   * @param {string} code
+   */
+  #failMessage(clientId, code) {
+    const message = this.#outbox.get(clientId);
+    if (message && this.#isRelay) this.#keep({ ...message, code });
+    else this.#outbox.delete(clientId);
+    this.#events.push({ type: "receipt", clientId, status: "failed", code });
+  }
+
+  /** @param {string} clientId */
+  #show(clientId) {
+    const { code, ...message } = /** @type {Unsent} */ (this.#outbox.get(clientId));
+    this.#events.push({ type: "message", from: "guest", ...message });
+    if (code) this.#events.push({ type: "receipt", clientId, status: "failed", code });
+  }
+
+  #showUnsent() {
+    for (const clientId of this.#outbox.keys()) this.#show(clientId);
+  }
+
+  // --- relay mode
+
+  get #isRelay() {
+    return this.#understands("hello");
+  }
+
+  /**
+   * Do what a link's frame led to.
+   *
+   * @param {Outcome} outcome
+   * @param {number} now
+   * @param {boolean} isSpare
+   */
+  #follow({ events = [], token, maxTextBytes, isSynced, isGap }, now, isSpare) {
+    if (Number.isInteger(maxTextBytes)) this.#maxTextBytes = /** @type {number} */ (maxTextBytes);
+    if (isGap) {
+      this.#position.noteGap();
+      if (isSpare) this.#closeSpare();
+      else this.#drop({ code: "position-lost" }, now);
+      return;
+    }
+    // How long a new token lives is not told; a close will tell when it is over.
+    if (token && this.#session) {
+      const { expiresIn: _, ...session } = this.#session;
+      this.#adopt({ ...session, token }, now);
+    }
+    for (const event of events) this.#takeRecord(event, now);
+    if (events[0]?.type === "reset") this.#showUnsent();
+    if (isSynced && isSpare) this.#swap();
+    if (isSynced && this.#state === "connecting") this.#move("opened");
+    // An end in the middle of the log is followed by a new beginning.
+    if (this.#isOver && !this.#hasEnded && this.#link?.isLive) this.#endSoon(now);
+    if (isSynced) this.#established(now);
+  }
+
+  /**
+   * Pass an event on; what it says about a message that waits is done here.
+   *
+   * @param {ChatEvent} event
+   * @param {number} now
+   */
+  #takeRecord(event, now) {
+    if (event.type === "error") {
+      if (event.retryAfter !== undefined || ERRORS[event.code] === "later") {
+        this.#written.clear();
+        this.#pumpAt = now + (event.retryAfter ?? REFUSED_FOR_S);
+      } else if (event.clientId !== undefined && this.#outbox.has(event.clientId)) {
+        this.#failMessage(event.clientId, event.code);
+        return;
+      }
+    }
+    for (const inner of event.type === "reset" ? event.events : [event]) this.#learn(inner);
+    this.#events.push(event);
+  }
+
+  /** @param {ChatEvent} event */
+  #learn(event) {
+    if (event.type === "receipt" || (event.type === "message" && event.from === "guest" && event.clientId)) {
+      this.#settle(/** @type {string} */ (event.clientId));
+    }
+    if (event.type === "conversation-update" && event.status) this.#isOver = event.status === "ended";
+  }
+
+  /**
+   * Pings and acks are due, or a connection has not answered.
+   *
+   * @param {number} now
+   */
+  #tend(now) {
+    if (this.#spare?.link && !this.#spare.link.timerDue(now)) this.#closeSpare();
+    const frames = this.#link ? this.#link.timerDue(now) : [];
+    if (!frames) {
+      if (!this.#link?.isLive) this.#position.noteFailure(now);
+      this.#drop({ code: "connection-lost" }, now);
+      return;
+    }
+    for (const frame of frames) this.#effects.push({ type: "send-frame", text: JSON.stringify(frame) });
+    const { sessionId, epoch, seq } = this.#position;
+    if (frames.length && sessionId && epoch) this.#effects.push({ type: "remember-seen", sessionId, seen: { epoch, seq } });
+  }
+
+  /**
+   * Close a connection that is no good, and open another.
+   *
+   * @param {StatusError} error
+   * @param {number} now
+   */
+  #drop(error, now) {
+    this.#wantsEnd ||= this.#saidEnd;
+    this.#effects.push({ type: "close-socket", code: 1000 });
+    this.#wait(now, error);
+  }
+
+  #openSpare() {
+    this.#moveAt = undefined;
+    if (!this.#session || this.#hasEnded || this.#spare) return;
+    this.#spare = {};
+    this.#effects.push({ type: "open-spare", session: this.#session });
+  }
+
+  #closeSpare() {
+    this.#spare = undefined;
+    this.#effects.push({ type: "close-spare" });
+  }
+
+  /** The spare becomes the connection. */
+  #swap() {
+    this.#wantsEnd ||= this.#saidEnd;
+    this.#link = this.#spare?.link;
+    this.#spare = undefined;
+    this.#effects.push({ type: "swap-sockets" });
   }
 
   /** @param {string} extension */
@@ -512,6 +786,10 @@ export class GuestSessionClient {
     const before = this.status;
     this.#state = next;
     this.#retryAt = this.#pumpAt = this.#closeAt = undefined;
+    if (next !== "connected") {
+      this.#link = this.#moveAt = undefined;
+      if (this.#spare) this.#closeSpare();
+    }
     if (this.status === before && !error) return;
     this.#events.push({
       type: "status",
@@ -520,4 +798,12 @@ export class GuestSessionClient {
       ...(retryIn !== undefined && { retryIn }),
     });
   }
+}
+
+/**
+ * @param {number | undefined} deadline
+ * @param {number} now
+ */
+function isDue(deadline, now) {
+  return deadline !== undefined && now >= deadline;
 }

@@ -87,15 +87,23 @@ const FRAMES = {
 const STEERING = new Set(["welcome", "synced", "pong", "move"]);
 
 /**
+ * `frame` with its known members only, when it is one; `event` unless it only steers the connection; `seq` when it has a
+ * place in the session's log, also when we don't understand it.
+ *
+ * @typedef {{ frame?: Record<string, any>, event?: ChatEvent, seq?: number }} Decoded
+ */
+
+/**
  * Decode a frame that the provider sent.
  *
  * @param {string} text
- * @returns {{ frame?: Record<string, any>, event?: ChatEvent }} `frame` with its known members only, when it is one;
- *   `event` unless it only steers the connection.
+ * @returns {Decoded}
  */
 export function decodeFrame(text) {
-  /** @param {UnknownReason} reason @returns {{ event: ChatEvent }} */
-  const unknown = (reason) => ({ event: { type: "unknown", reason, raw: text } });
+  /** @type {{ seq?: number }} */
+  const place = {};
+  /** @param {UnknownReason} reason @returns {Decoded} */
+  const unknown = (reason) => ({ ...place, event: { type: "unknown", reason, raw: text } });
   let value;
   try {
     value = JSON.parse(text);
@@ -105,12 +113,13 @@ export function decodeFrame(text) {
   if (!isObject(value)) return unknown("not-an-object");
   const { type } = value;
   if (!isString(type)) return unknown("no-type");
+  if (isInteger(value.seq) && !STEERING.has(type)) place.seq = value.seq;
   if (!Object.hasOwn(FRAMES, type)) return unknown("unknown-type");
   const frame = pick(value, FRAMES[type]);
   if (!frame) return unknown("malformed");
   if (STEERING.has(type)) return { frame: { ...frame, type } };
   const event = toEvent(type, frame);
-  return event ? { frame: { ...frame, type }, event } : unknown("malformed");
+  return event ? { ...place, frame: { ...frame, type }, event } : unknown("malformed");
 }
 
 /**

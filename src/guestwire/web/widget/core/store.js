@@ -5,9 +5,12 @@
  * Views compare parts by identity: a part that did not change is the same object.
  */
 
-/** @import { ChatEvent, ConnectionStatus, ContentItem, MessageRow, Row, StatusError, Transcript } from "./types.js" */
+/** @import { ChatEvent, ConnectionStatus, ContentItem, Message, MessageRow, Row, StatusError, Transcript } from "./types.js" */
 
 import { applyEvent, EMPTY_TRANSCRIPT } from "./transcript.js";
+
+/** Fates of a message that can't end any other way, and are not good. */
+const LOST = new Set(["failed", "unconfirmed"]);
 
 /**
  * What only the page knows, in the same reducer.
@@ -20,16 +23,18 @@ import { applyEvent, EMPTY_TRANSCRIPT } from "./transcript.js";
  * @typedef {{ type: "ending" }} Ending The guest has confirmed the end.
  * @typedef {{ type: "announced" }} Announced All announcements have been said.
  * @typedef {{ type: "restarted" }} Restarted A new conversation begins below the old one.
+ * @typedef {{ type: "replaced", clientIds: string[] }} Replaced The guest has taken these messages back, or sent them anew.
  * @typedef {{ type: "time-passed" }} TimePassed The clock's word that `nextDeadline()` is over.
  * @typedef {ChatEvent | SessionKnown | Scrolled | NetworkChanged | Dismissed | ProblemFound | Ending | Announced
- *   | Restarted | TimePassed} UiEvent
+ *   | Restarted | Replaced | TimePassed} UiEvent
  */
 
 /**
  * Something to be said to screen readers, once.
  *
  * @typedef {object} Announcement
- * @property {"said" | "joined" | "left" | "ended" | "new" | "connected" | "failed" | "unconfirmed" | "error" | "no-agent"} what
+ * @property {"said" | "late" | "joined" | "left" | "ended" | "new" | "connected" | "failed" | "unconfirmed" | "error" | "no-agent"
+ *   | "stuck"} what
  * @property {string} [name]
  * @property {string} [from]
  * @property {string} [text]
@@ -52,7 +57,13 @@ import { applyEvent, EMPTY_TRANSCRIPT } from "./transcript.js";
  * @property {{ code: string, text?: string, until?: number }} [problem] What was refused while the connection stayed.
  * @property {string[]} extensions
  * @property {Transcript} transcript
- * @property {number} startsAt The row at which this conversation begins.
+ * @property {number} startsAt The row at which this conversation begins, and with it what the session's log has.
+ * @property {Transcript} pending In relay mode the guest's own messages that the log has not shown us yet; below the others.
+ * @property {string[]} replaced Client ids of messages that are not shown any more.
+ * @property {Record<string, number>} waitingUntil By client id.
+ * @property {Record<number, string>} orderKeys By `seq`: places in the provider's order.
+ * @property {{ clientId: string, since: number }} [undelivered] The first message that the gateway keeps and has not passed on.
+ * @property {boolean} isStuck Whether that takes so long that the guest should know.
  * @property {Record<string, number>} typingUntil By sender.
  * @property {number} [waitingSince] Last sign of life while no agent has the conversation.
  * @property {boolean} isUnattended Whether nobody has answered for so long that the guest should know.
@@ -70,11 +81,17 @@ export const UNATTENDED_AFTER_MS = 30_000;
 /** A shorter outage is shown in the header only: most are over before a banner could be read. */
 export const CALM_MS = 1_000;
 
+/** A message that is kept for so long and not passed on needs a word. */
+export const STUCK_AFTER_MS = 5_000;
+
 /** Reasons that mean at once what `UNATTENDED_AFTER_MS` of silence means. */
 const UNATTENDED_REASONS = new Set(["no-agents", "flow-unpublished"]);
 
 /** The longest wait that is believed. */
 const LONGEST_WAIT_S = 3600;
+
+/** The gateway asked us to come back: nothing is wrong. */
+const MOVED = "moved";
 
 /** What only the owner of the site can mend: trying again would only fail again. */
 const HOPELESS = new Set(["bad-request", "not-found"]);
@@ -90,8 +107,13 @@ export const INITIAL_STATE = Object.freeze({
   extensions: [],
   transcript: EMPTY_TRANSCRIPT,
   startsAt: 0,
+  pending: EMPTY_TRANSCRIPT,
+  replaced: [],
+  waitingUntil: {},
+  orderKeys: {},
   typingUntil: {},
   isUnattended: false,
+  isStuck: false,
   isAtEnd: true,
   unread: 0,
   announcements: [],
@@ -145,6 +167,10 @@ function apply(state, event, now) {
       return state.announcements.length ? { ...state, announcements: [] } : state;
     case "restarted":
       return restart(state);
+    case "replaced":
+      return { ...state, replaced: [...new Set([...state.replaced, ...event.clientIds])] };
+    case "reset":
+      return reset(state, event, now);
     case "time-passed":
       return passTime(state, now);
     default:
@@ -161,6 +187,8 @@ function apply(state, event, now) {
 function applyStatus(state, event, now) {
   const { status, error, retryIn } = event;
   const isTrouble = status === "reconnecting" || status === "failed";
+  // A planned move is trouble only when it takes longer than was asked for.
+  const since = error?.code === MOVED ? timeAfter(now, retryIn) : now;
   // Quiet again: it is well, given up on purpose, or begun anew by the guest.
   const isSettled = status === "connected" || status === "disconnected" || (state.status === "failed" && !isTrouble);
   return {
@@ -172,7 +200,7 @@ function applyStatus(state, event, now) {
     error: error ?? (isSettled ? undefined : state.error),
     retryAt: timeAfter(now, retryIn),
     hasConnected: state.hasConnected || status === "connected",
-    troubleSince: isSettled ? undefined : (state.troubleSince ?? (isTrouble ? now : undefined)),
+    troubleSince: isSettled ? undefined : (state.troubleSince ?? (isTrouble ? since : undefined)),
   };
 }
 
@@ -217,13 +245,20 @@ function sayTrouble(state, now) {
  */
 function applyToTranscript(state, event, now) {
   const before = state.transcript;
-  const transcript = applyEvent(before, event);
+  const isPending = event.type === "message" && event.seq === undefined && isOwnInRelay(state, event);
+  const transcript = isPending ? before : applyEvent(before, event);
   /** @type {UiState} */
-  let next = { ...state, transcript };
+  let next = { ...state, transcript, pending: pendingAfter(state, event, isPending) };
+  if (event.type === "receipt" && event.retryAfter !== undefined) {
+    next.waitingUntil = { ...state.waitingUntil, [event.clientId]: timeAfter(now, event.retryAfter) ?? now };
+  }
+  if (event.type === "message" && event.seq !== undefined && event.orderKey !== undefined) {
+    next.orderKeys = { ...state.orderKeys, [event.seq]: event.orderKey };
+  }
   if (event.type === "typing") {
     next.typingUntil = { ...state.typingUntil, [event.from]: now + (event.duration ?? TYPING_MS) };
   }
-  if (event.type === "message" && event.from === "guest") {
+  if (event.type === "message" && event.from === "guest" && event.seq === undefined) {
     // Who writes wants to see it: the reader is brought to the end, and an old refusal is no longer news.
     next = { ...next, problem: undefined, isAtEnd: true, unread: 0 };
   }
@@ -231,20 +266,69 @@ function applyToTranscript(state, event, now) {
   const isFromOutside = event.type !== "receipt" && !("from" in event && event.from === "guest");
   if (next.status === "connected" && next.troubleSince !== undefined && isFromOutside) next.troubleSince = undefined;
   if (next.isEnding && hasEnded(next)) next.isEnding = false;
-  if (event.type === "receipt" && transcript !== before && (event.status === "failed" || event.status === "unconfirmed")) {
-    const row = transcript.rows.find((other) => other.kind === "message" && other.clientId === event.clientId);
-    next = announce(next, { what: event.status, text: row?.kind === "message" ? row.text : "" });
+  if (event.type === "receipt" && (event.status === "failed" || event.status === "unconfirmed")) {
+    const rows = transcript !== before ? transcript.rows : next.pending !== state.pending ? next.pending.rows : [];
+    const row = rows.find((other) => other.kind === "message" && other.clientId === event.clientId);
+    if (row?.kind === "message") next = announce(next, { what: event.status, text: row.text });
   }
-  next = watchForAgents(next, event, now);
+  next = watchDelivery(watchForAgents(next, event, now), event, now);
   for (const row of transcript.rows.slice(before.rows.length)) {
     if (row.kind === "notice") {
       next = announce(next, { what: row.notice, name: row.name });
     } else if (row.from !== "guest") {
-      if (!next.isAtEnd) next.unread += 1;
-      next = announce(next, { what: "said", name: row.name, from: row.from, text: row.text, content: row.content });
+      // What came late stands further up, where the reader may be.
+      if (!next.isAtEnd && !row.late) next.unread += 1;
+      next = announce(next, { what: row.late ? "late" : "said", name: row.name, from: row.from, text: row.text, content: row.content });
     }
   }
   return next;
+}
+
+/**
+ * @param {UiState} state
+ * @param {Message} message
+ */
+function isOwnInRelay(state, message) {
+  return message.from === "guest" && message.clientId !== undefined && state.extensions.includes("hello");
+}
+
+/**
+ * @param {UiState} state
+ * @param {ChatEvent} event
+ * @param {boolean} isPending
+ * @returns {Transcript}
+ */
+function pendingAfter({ pending }, event, isPending) {
+  if (isPending || event.type === "receipt") return applyEvent(pending, event);
+  if (event.type !== "message" || event.seq === undefined || event.clientId === undefined) return pending;
+  const rows = pending.rows.filter((row) => row.kind === "message" && row.clientId !== event.clientId);
+  return rows.length === pending.rows.length ? pending : { ...pending, rows };
+}
+
+/**
+ * Put what the log has in the place of what was shown, silently. What waits is told again after it.
+ *
+ * @param {UiState} state
+ * @param {Extract<ChatEvent, { type: "reset" }>} event
+ * @param {number} now
+ * @returns {UiState}
+ */
+function reset(state, { isNewSession, events }, now) {
+  const rows = isNewSession
+    ? restart({ ...state, pending: EMPTY_TRANSCRIPT }).transcript.rows
+    : state.transcript.rows.slice(0, state.startsAt);
+  /** @type {UiState} */
+  let next = {
+    ...state,
+    startsAt: rows.length,
+    transcript: { rows, typing: [] },
+    pending: EMPTY_TRANSCRIPT,
+    orderKeys: {},
+    waitingSince: undefined,
+  };
+  for (const inner of events) next = applyToTranscript(next, inner, now);
+  const { announcements, isAtEnd, unread } = state;
+  return { ...next, announcements, isAtEnd, unread };
 }
 
 /**
@@ -273,6 +357,24 @@ function watchForAgents(state, event, now) {
 }
 
 /**
+ * Count the time that the first message which the gateway keeps has not been passed on to the provider.
+ *
+ * @param {UiState} state
+ * @param {ChatEvent} event
+ * @param {number} now
+ * @returns {UiState}
+ */
+function watchDelivery(state, event, now) {
+  if (event.type !== "receipt" && event.type !== "conversation-update") return state;
+  const { transcript, pending, startsAt, undelivered } = state;
+  const rows = hasEnded(state) ? [] : [...transcript.rows.slice(startsAt), ...pending.rows];
+  const first = rows.find((row) => row.kind === "message" && row.clientId !== undefined && row.state === "accepted");
+  const clientId = first?.kind === "message" ? first.clientId : undefined;
+  if (clientId === undefined) return { ...state, undelivered: undefined, isStuck: false };
+  return clientId === undelivered?.clientId ? state : { ...state, undelivered: { clientId, since: now } };
+}
+
+/**
  * @param {UiState} state
  * @param {number} now
  * @returns {UiState}
@@ -282,7 +384,10 @@ function passTime(state, now) {
   for (const from of transcript.typing) {
     if ((state.typingUntil[from] ?? 0) <= now) transcript = applyEvent(transcript, { type: "typing-expired", from });
   }
-  const next = { ...state, transcript };
+  let next = { ...state, transcript };
+  if (state.undelivered && !state.isStuck && now >= state.undelivered.since + STUCK_AFTER_MS) {
+    next = announce({ ...next, isStuck: true }, { what: "stuck" });
+  }
   if (state.problem?.until !== undefined && state.problem.until <= now) next.problem = undefined;
   if (state.waitingSince === undefined || state.isUnattended || now < state.waitingSince + UNATTENDED_AFTER_MS) return next;
   return announce({ ...next, isUnattended: true }, { what: "no-agent" });
@@ -295,8 +400,11 @@ function passTime(state, now) {
  * @returns {UiState}
  */
 function restart(state) {
+  // What is still on its way goes to the next session and is shown there.
+  const failed = state.pending.rows.filter((row) => row.kind === "message" && row.state === "failed");
+  const shown = shownRows({ ...state, pending: { ...state.pending, rows: failed } });
   /** @type {Row[]} */
-  const rows = state.transcript.rows.map((row) => {
+  const rows = shown.map(({ row }) => {
     if (row.kind !== "message") return row;
     const { id: _id, clientId: _clientId, seq: _seq, ...rest } = row;
     return rest;
@@ -345,12 +453,67 @@ function hasEnded({ transcript }) {
 export function nextDeadline(state, now) {
   const times = state.transcript.typing.map((from) => state.typingUntil[from] ?? now);
   if (state.waitingSince !== undefined && !state.isUnattended) times.push(state.waitingSince + UNATTENDED_AFTER_MS);
+  if (state.undelivered && !state.isStuck) times.push(state.undelivered.since + STUCK_AFTER_MS);
   if (state.troubleSince !== undefined && now < state.troubleSince + CALM_MS) times.push(state.troubleSince + CALM_MS);
   // A wait is shown in whole seconds, so it changes when less than one of them is left.
-  for (const until of [state.retryAt, state.problem?.until]) {
+  for (const until of [state.retryAt, state.problem?.until, ...Object.values(state.waitingUntil)]) {
     if (until !== undefined && until > now) times.push(until - (Math.ceil((until - now) / 1000) - 1) * 1000);
   }
   return times.length ? Math.min(...times) : undefined;
+}
+
+/**
+ * @param {UiState} state
+ * @param {Row} row
+ */
+function isShown({ replaced }, row) {
+  return row.kind !== "message" || !replaced.includes(row.clientId ?? "");
+}
+
+/**
+ * What is to be read, in its order. A row's key is its own for as long as it is shown.
+ *
+ * @param {UiState} state
+ * @returns {{ key: string, row: Row }[]}
+ */
+export function shownRows(state) {
+  const rows = [...state.transcript.rows, ...state.pending.rows]
+    .map((row, index) => ({ key: (row.kind === "message" && row.clientId) || String(index), row }))
+    .filter(({ row }) => isShown(state, row));
+  return inOrder(rows, ({ row }) => (row.kind === "message" && row.seq !== undefined ? state.orderKeys[row.seq] : undefined));
+}
+
+/**
+ * The provider's order where it is known: rows with a place in it stand by that place, the others where they came.
+ *
+ * @template Item
+ * @param {Item[]} items In the order they came.
+ * @param {(item: Item) => string | undefined} placeOf
+ * @returns {Item[]}
+ */
+function inOrder(items, placeOf) {
+  /** @type {Item[]} */
+  const ordered = [];
+  let last = "";
+  for (const item of items) {
+    const place = placeOf(item);
+    if (place === undefined || place >= last) ordered.push(item);
+    else ordered.splice(ordered.findIndex((other) => (placeOf(other) ?? "") > place), 0, item);
+    if (place !== undefined && place > last) last = place;
+  }
+  return ordered;
+}
+
+/**
+ * What a guest can do about a message of theirs that did not arrive: try it again, or not even know whether it did.
+ *
+ * @param {UiState} state
+ * @param {MessageRow} row
+ * @returns {"failed" | "unconfirmed" | undefined}
+ */
+export function remedyOf(state, row) {
+  const isLost = row.state !== undefined && LOST.has(row.state) && row.clientId !== undefined;
+  return isLost && composerMode(state) === "on" ? /** @type {"failed" | "unconfirmed"} */ (row.state) : undefined;
 }
 
 /**
@@ -371,7 +534,7 @@ export function composerMode(state) {
  * @property {string} code Key of the words.
  * @property {string} [text] The other side's words, for a code without words of ours; untrusted.
  * @property {number} [waitS] Whole seconds to wait, or until the next attempt.
- * @property {"try-again" | "try-now" | "dismiss"} [action] Absent when nothing that the guest could do would help.
+ * @property {"try-again" | "try-now" | "use-here" | "dismiss"} [action] Absent when nothing that the guest could do would help.
  */
 
 /**
@@ -389,6 +552,18 @@ export function bannerOf(state, now) {
 }
 
 /**
+ * The connection's status as it is shown: a planned move is none of the guest's business while it goes well.
+ *
+ * @param {UiState} state
+ * @param {number} now
+ * @returns {ConnectionStatus}
+ */
+export function shownStatus({ status, error, troubleSince }, now) {
+  const isMoving = error?.code === MOVED && troubleSince !== undefined && now < troubleSince + CALM_MS;
+  return isMoving && status !== "failed" ? "connected" : status;
+}
+
+/**
  * What is wrong with the connection, if anything.
  *
  * @param {UiState} state
@@ -399,6 +574,7 @@ function troubleOf(state, now) {
   const { status, error, hasConnected, isOnline } = state;
   if (status === "failed") {
     const code = error?.code ?? "internal";
+    if (code === "too-many-tabs") return { level: "warning", code, action: "use-here" };
     return { level: "danger", code, text: error?.text, ...(!HOPELESS.has(code) && { action: "try-again" }) };
   }
   if (status === "disconnected" && state.hasStarted && !hasEnded(state)) {
@@ -420,14 +596,14 @@ function waitUntil(until, now) {
 }
 
 /**
- * From which row on the choices that messages offer may still be taken: nothing was said after them by the guest.
+ * From which shown row on the choices that messages offer may still be taken: nothing was said after them by the guest.
  *
  * @param {UiState} state
  * @returns {number} Infinity when the chat takes no answers.
  */
 export function answerableFrom(state) {
   if (composerMode(state) !== "on") return Infinity;
-  const answered = state.transcript.rows.findLastIndex((row) => row.kind === "message" && row.from === "guest");
+  const answered = shownRows(state).findLastIndex(({ row }) => row.kind === "message" && row.from === "guest");
   return Math.max(state.startsAt, answered + 1);
 }
 

@@ -78,7 +78,22 @@
 
 /** @typedef {{ type: "unknown", reason: UnknownReason, raw: string }} UnknownEvent */
 
-/** @typedef {Message | ConversationUpdated | Typing | Receipt | ProviderError | StatusChanged | UnknownEvent} ChatEvent */
+/**
+ * Everything that is in the session's log takes the place of what was shown of it (guest-session §6.1). What the guest
+ * had not seen yet follows as ordinary events.
+ *
+ * @typedef {{ type: "reset", isNewSession: boolean, events: ChatEvent[] }} Reset `isNewSession`: another session than before.
+ */
+
+/**
+ * @typedef {Message | ConversationUpdated | Typing | Receipt | ProviderError | StatusChanged | UnknownEvent | Reset} ChatEvent
+ */
+
+/**
+ * What the guest wrote and the gateway has not accepted; `code` when it never will.
+ *
+ * @typedef {{ clientId: string, text: string, content?: ContentItem[], sentAt?: number, code?: string }} Unsent
+ */
 
 /**
  * @typedef {object} MessageRow
@@ -118,7 +133,7 @@
  * @property {string} sessionId
  * @property {string} token The session token, for the WebSocket only.
  * @property {string} webSocketUrl Without a query.
- * @property {number} [expiresIn] Seconds from its creation.
+ * @property {number} [expiresIn] Seconds from its creation, or from when it was taken up again.
  * @property {string} [externalContactId]
  * @property {string[]} extensions What the provider understands beyond the tutorial, e.g. "typing", "end".
  */

@@ -41,7 +41,8 @@ export class Announcer {
 function sentence({ what, name, from, text, code, content = [] }, words) {
   switch (what) {
     case "said":
-      return words.say("say.message", { name: nameOf(words, from ?? "", name), text: text || inWords(content, words) });
+    case "late":
+      return words.say(what === "late" ? "say.late" : "say.message", { name: nameOf(words, from ?? "", name), text: text || inWords(content, words) });
     case "connected":
       return words.say("say.connected");
     case "failed":

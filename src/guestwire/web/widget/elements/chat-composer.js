@@ -34,6 +34,7 @@ export class ChatComposerElement extends HTMLElement {
   #startNew = el("button", { type: "button", class: "button loud", part: "button start-button" });
   #ended = el("div", { class: "ended", part: "ended", hidden: true }, this.#endedText, this.#startNew);
   #mode = /** @type {ReturnType<typeof composerMode>} */ ("off");
+  #maxTextBytes = MAX_TEXT_BYTES;
   /** How near the text is to its limit: 0 far, 1 near, 2 over. */
   #nearness = 0;
   /** @type {View["words"] | undefined} */
@@ -87,8 +88,9 @@ export class ChatComposerElement extends HTMLElement {
   }
 
   /** @param {View} view */
-  set view({ state, words }) {
+  set view({ state, words, maxTextBytes }) {
     const mode = composerMode(state);
+    this.#maxTextBytes = maxTextBytes;
     this.#words = words;
     this.#mode = mode;
     const hint = mode === "on" ? "placeholder" : state.isEnding ? "ending" : isGivenUp(state) ? "failed" : "off";
@@ -112,7 +114,7 @@ export class ChatComposerElement extends HTMLElement {
   #showText() {
     const value = this.text || this.#input.placeholder;
     if (this.#field.dataset.value !== value) this.#field.dataset.value = value;
-    const left = MAX_TEXT_BYTES - utf8Length(this.text);
+    const left = this.#maxTextBytes - utf8Length(this.text);
     const nearness = left < 0 ? 2 : left < WARN_BELOW_BYTES && this.isOn ? 1 : 0;
     const words = this.#words?.say(left < 0 ? "bytes.over" : "bytes.left", { n: Math.abs(left) }) ?? "";
     setAttributes(this.#counter, { hidden: !this.isOn || !nearness, "data-over": left < 0 });

@@ -2,7 +2,7 @@
 /** @import { Words } from "../core/words.js" */
 /** @import { View } from "./view.js" */
 
-import { composerMode } from "../core/store.js";
+import { composerMode, shownStatus } from "../core/store.js";
 import { initialOf } from "./view.js";
 import { el, icon, register, request, setAttributes, setText } from "./dom.js";
 
@@ -38,16 +38,17 @@ export class ChatHeaderElement extends HTMLElement {
   }
 
   /** @param {View} view */
-  set view({ state, words, heading }) {
+  set view({ state, words, now, heading }) {
     const { transcript, extensions } = state;
+    const current = shownStatus(state, now);
     const mode = composerMode(state);
     const isCut = state.status === "connected" && state.troubleSince !== undefined;
-    const status = mode === "ended" ? "ended" : isCut ? "reconnecting" : state.status;
+    const status = mode === "ended" ? "ended" : isCut ? "reconnecting" : current;
     const isFirst = status === "reconnecting" && !state.hasConnected;
     const word = state.isEnding ? "ending" : isCut ? "offline" : isFirst ? "connecting" : status;
     setText(this.#title, heading || words.say("heading"));
     setText(this.#status, words.say(`status.${word}`));
-    const who = word === "connected" ? companion(transcript, words) : "";
+    const who = word !== "connected" ? "" : state.isStuck ? words.say("with.nobody") : companion(transcript, words);
     setText(this.#with, who);
     setAttributes(this.#dot, { hidden: !who });
     setAttributes(this.#statusLine, { "data-status": status });

@@ -7,7 +7,7 @@
 /** @import { Words } from "../core/words.js" */
 
 import { parseRichText } from "../core/richtext.js";
-import { el, icon, setAttributes, setText } from "./dom.js";
+import { el, icon, request, setAttributes, setText } from "./dom.js";
 import { drawContent } from "./rich-content.js";
 import { drawRichText } from "./rich-text.js";
 import { initialOf, nameOf } from "./view.js";
@@ -24,11 +24,16 @@ import { initialOf, nameOf } from "./view.js";
  * @property {boolean} isFirst Of its group.
  * @property {boolean} isLast Of its group.
  * @property {boolean} isAnswerable Whether its choices can still be taken.
+ * @property {"failed" | "unconfirmed" | undefined} remedy What can be done about it.
+ * @property {number} waitS Whole seconds until it is tried again; 0 when nobody has said.
  * @typedef {DayItem | NoticeItem | MessageItem} Item
  */
 
 /** Fates that a group of several messages shows on each of them, since each may have its own. */
 const LOUD_STATES = new Set(["queued", "failed", "unconfirmed", "waiting"]);
+
+/** What a guest can do about a message that did not arrive, or may not have. */
+const REMEDIES = { failed: ["retry", "edit"], unconfirmed: ["send-again"] };
 
 export class RowView {
   element = el("li", { class: "row" });
@@ -102,7 +107,7 @@ export class RowView {
       (row.content !== undefined && (before.isAnswerable !== isAnswerable || before.row.id !== row.id));
     if (isSaidAnew) this.#drawBody(row, side, words, isAnswerable);
     this.#showSender(row, side, isFirst, words);
-    this.#showMeta(row, isLast, words);
+    this.#showMeta(item, words);
     const parts = [this.#sender, this.#body, this.#meta, this.#chips].filter((part) => part !== undefined);
     if (parts.some((part, index) => this.element.children[index] !== part) || this.element.children.length > parts.length) {
       this.element.replaceChildren(...parts);
@@ -157,26 +162,42 @@ export class RowView {
   }
 
   /**
-   * @param {MessageRow} row
-   * @param {boolean} isLast
+   * @param {MessageItem} item
    * @param {Words} words
    */
-  #showMeta({ sentAt, state, code }, isLast, words) {
+  #showMeta({ row, isLast, remedy, waitS }, words) {
+    const { sentAt, state, code, late } = row;
     const isLoud = state !== undefined && LOUD_STATES.has(state);
-    if (!isLoud && (!isLast || (sentAt === undefined && !state))) {
+    if (!isLoud && !late && (!isLast || (sentAt === undefined && !state))) {
       this.#meta = undefined;
       return;
     }
-    this.#meta ??= el("p", { class: "meta", part: "meta" }, el("time"), el("span", { class: "state" }));
-    const [time, word] = this.#meta.children;
+    this.#meta ??= el("p", { class: "meta", part: "meta" }, el("time"), el("span", { class: "state" }), el("span", { class: "actions" }));
+    const [time, word, actions] = this.#meta.children;
     setText(time, sentAt === undefined ? "" : words.time(sentAt));
     setAttributes(time, {
       datetime: sentAt === undefined ? undefined : new Date(sentAt).toISOString(),
       title: sentAt === undefined ? undefined : words.fullTime(sentAt),
     });
     const reason = state === "failed" && code && words.has(`error.${code}`) ? `. ${words.say(`error.${code}`)}` : "";
-    setText(word, state ? words.say(`state.${state}`) + reason : "");
+    const wait = waitS ? `. ${words.say("wait.message", { n: waitS })}` : "";
+    setText(word, state ? words.say(`state.${state}`) + reason + wait : late ? words.say("state.late") : "");
+    const names = remedy ? REMEDIES[remedy].map((name) => [name, words.say(name)]) : [];
+    // Only when they change: the focus may be on one.
+    if (actions.textContent === names.map(([, label]) => label).join("")) return;
+    actions.replaceChildren(...names.map(([name, label]) => remedyButton(name, label, row)));
   }
+}
+
+/**
+ * @param {string} name
+ * @param {string} label
+ * @param {MessageRow} row
+ */
+function remedyButton(name, label, row) {
+  const button = el("button", { type: "button", class: "remedy", part: `remedy remedy-${name}` }, label);
+  button.addEventListener("click", () => request(button, name === "edit" ? "chat-edit" : "chat-resend", row));
+  return button;
 }
 
 /**
@@ -191,6 +212,8 @@ function isSame(item, other) {
     item.row === other.row &&
     item.isFirst === other.isFirst &&
     item.isLast === other.isLast &&
-    item.isAnswerable === other.isAnswerable
+    item.isAnswerable === other.isAnswerable &&
+    item.remedy === other.remedy &&
+    item.waitS === other.waitS
   );
 }

@@ -3,7 +3,7 @@
 /** @import { Item } from "./chat-message.js" */
 /** @import { View } from "./view.js" */
 
-import { answerableFrom, areOneGroup, composerMode } from "../core/store.js";
+import { answerableFrom, areOneGroup, composerMode, remedyOf, shownRows } from "../core/store.js";
 import { startOfDay } from "../core/words.js";
 import { RowView } from "./chat-message.js";
 import { el, icon, register, request, setAttributes, setText } from "./dom.js";
@@ -90,8 +90,8 @@ export class ChatTranscriptElement extends HTMLElement {
     setAttributes(this.#introText, { "data-off": composerMode(state) !== "on" });
     this.#showRows(itemsOf(state, words, now), words);
     this.#showTyping(state, words);
-    setText(this.#unattended, words.say("notice.no-agent"));
-    setAttributes(this.#unattended, { hidden: !state.isUnattended });
+    setText(this.#unattended, words.say(state.isStuck ? "notice.stuck" : "notice.no-agent"));
+    setAttributes(this.#unattended, { hidden: !state.isStuck && !state.isUnattended });
     setText(this.#pillText, state.unread ? words.say("pill", { n: state.unread }) : "");
     setAttributes(this.#pill, {
       hidden: state.isAtEnd,
@@ -150,8 +150,7 @@ export class ChatTranscriptElement extends HTMLElement {
 }
 
 /**
- * The transcript's rows with dividers between days, and what each needs to know of its neighbours. Rows are only ever
- * added at the end, so their number is their key.
+ * The transcript's rows with dividers between days, and what each needs to know of its neighbours.
  *
  * @param {UiState} state
  * @param {Words} words
@@ -159,24 +158,24 @@ export class ChatTranscriptElement extends HTMLElement {
  * @returns {Item[]}
  */
 function itemsOf(state, words, now) {
-  const { rows } = state.transcript;
+  const rows = shownRows(state);
   const firstAnswerable = answerableFrom(state);
   /** @type {Item[]} */
   const items = [];
   let day;
-  for (const [index, row] of rows.entries()) {
+  for (const [index, { key, row }] of rows.entries()) {
     const at = row.kind === "message" ? row.sentAt : undefined;
     if (at !== undefined && startOfDay(at) !== day) {
       day = startOfDay(at);
-      items.push({ key: `day ${index}`, kind: "day", at: day, text: words.day(at, now) });
+      items.push({ key: `day ${key}`, kind: "day", at: day, text: words.day(at, now) });
     }
-    const key = String(index);
     if (row.kind === "notice") {
       items.push({ key, kind: "notice", row });
       continue;
     }
-    const previous = rows[index - 1];
-    const next = rows[index + 1];
+    const previous = rows[index - 1]?.row;
+    const next = rows[index + 1]?.row;
+    const waitMs = row.state === "waiting" ? (state.waitingUntil[key] ?? 0) - now : 0;
     items.push({
       key,
       kind: "message",
@@ -184,6 +183,8 @@ function itemsOf(state, words, now) {
       isFirst: items.at(-1)?.kind === "day" || previous?.kind !== "message" || !areOneGroup(previous, row),
       isLast: next?.kind !== "message" || !areOneGroup(row, next),
       isAnswerable: index >= firstAnswerable,
+      remedy: remedyOf(state, row),
+      waitS: Math.max(0, Math.ceil(waitMs / 1000)),
     });
   }
   return items;

@@ -1,12 +1,13 @@
-/** @import { ChatEvent, ConnectionStatus, ContentItem, Guest } from "../core/types.js" */
+/** @import { ChatEvent, ConnectionStatus, ContentItem, Guest, MessageRow } from "../core/types.js" */
 /** @import { UiEvent, UiState } from "../core/store.js" */
 
 import { RejectedError } from "../core/connection.js";
-import { INITIAL_STATE, nextDeadline, reduce } from "../core/store.js";
+import { MAX_TEXT_BYTES } from "../core/decode.js";
+import { composerMode, INITIAL_STATE, nextDeadline, reduce } from "../core/store.js";
 import { Words } from "../core/words.js";
 import { CLOCK } from "../io/clock.js";
 import { ChatSession } from "../io/session.js";
-import { recall, remember } from "../io/storage.js";
+import { Memory } from "../io/storage.js";
 import en from "../locales/en.js";
 import { Announcer } from "./announcer.js";
 import { ChatBannerElement } from "./chat-banner.js";
@@ -57,6 +58,7 @@ const REFLECTED = {
  * @csspart header - The top: `mark`, `title`, `status`, `wire` and `end-button`.
  * @csspart transcript - The middle, with `log`, `intro`, `typing`, `unattended` and `pill`.
  * @csspart message - A message; `message-agent`, `message-bot` or `message-guest`, with `avatar` and `meta`.
+ * @csspart remedy - What can be done about a message that did not arrive: `remedy-retry`, `remedy-edit`, `remedy-send-again`.
  * @csspart bubble - Its text; also `bubble-agent`, `bubble-bot`, `bubble-guest`; `link` in it.
  * @csspart notice - A line of the system: joined, left, ended.
  * @csspart day - A divider between days.
@@ -95,6 +97,8 @@ export class GuestChatElement extends HTMLElement {
   #parts;
   /** All that is going on while the element is in a page. @type {AbortController | undefined} */
   #life;
+  /** @type {Memory | undefined} */
+  #memory;
   /** @type {ChatSession | undefined} */
   #session;
   /** @type {string | undefined} */
@@ -159,6 +163,8 @@ export class GuestChatElement extends HTMLElement {
   /** Start a new conversation; what was said stays above it. */
   startNew() {
     if (!this.#life) return;
+    // After an end another tab may have begun anew already: then this one joins it.
+    if (composerMode(this.#state) !== "ended") this.#memory?.clear();
     this.#dispatch({ type: "restarted" });
     this.#session?.stop();
     this.#begin();
@@ -238,6 +244,8 @@ export class GuestChatElement extends HTMLElement {
       },
       { signal },
     );
+    document.addEventListener("visibilitychange", () => this.#renderSoon(), { signal });
+    window.addEventListener("storage", () => this.#showReplaced(), { signal });
     network();
 
     /** @type {Record<string, (event: CustomEvent) => void>} */
@@ -249,7 +257,13 @@ export class GuestChatElement extends HTMLElement {
         this.#send(detail.text, detail.content);
       },
       "chat-typing": () => this.#session?.typing(),
-      "chat-draft": ({ detail }) => remember(this.#draftKey(), detail),
+      "chat-resend": ({ detail }) => {
+        if (this.#send(detail.text, detail.content)) this.#replace(detail.clientId);
+      },
+      "chat-edit": ({ detail }) => this.#edit(detail),
+      "chat-draft": ({ detail }) => {
+        if (this.#memory) this.#memory.draft = detail;
+      },
       "chat-announce": ({ detail }) => this.#announcer.sayText(detail),
       "chat-scrolled": ({ detail }) => this.#dispatch({ type: "scrolled", ...detail }),
       "chat-end": () => this.#askToEnd(),
@@ -259,6 +273,7 @@ export class GuestChatElement extends HTMLElement {
       },
       "chat-try-now": () => this.reconnect(),
       "chat-try-again": () => this.reconnect(),
+      "chat-use-here": () => this.reconnect(),
       "chat-dismiss": () => this.#dispatch({ type: "dismissed" }),
     };
     for (const [type, handle] of Object.entries(requests)) {
@@ -273,19 +288,20 @@ export class GuestChatElement extends HTMLElement {
     return gateway.href;
   }
 
-  /** Several chats may stand in one page, or in pages that follow each other. */
-  #draftKey() {
-    return `draft:${this.#gateway()}#${this.id}`;
-  }
-
   #begin() {
-    const { composer } = this.#parts ?? {};
-    if (composer && !composer.text) composer.text = recall(this.#draftKey());
     this.#sessionId = undefined;
+    const gateway = this.#gateway();
+    const guest = this.#guest();
+    const memory = new Memory({ gateway, guest, place: this.id, today: CLOCK.today });
+    this.#memory = memory;
+    const { composer } = this.#parts ?? {};
+    if (composer && !composer.text) composer.text = memory.draft;
+    this.#showReplaced();
     const session = new ChatSession({
-      gateway: this.#gateway(),
-      guest: this.#guest(),
+      gateway,
+      guest,
       clock: CLOCK,
+      memory,
       onEvent: (event) => {
         if (session === this.#session) this.#take(event);
       },
@@ -340,8 +356,34 @@ export class GuestChatElement extends HTMLElement {
     } else if (event.type === "unknown") {
       this.#tell("error", { code: "bad-frame", text: event.reason });
     } else if (event.type === "conversation-update" && event.status === "ended" && !hadEnded) {
+      if (this.#memory) this.#memory.draft = "";
       this.#tell("ended", { reason: event.reason });
     }
+  }
+
+  /** What the guest has taken back or sent anew, here or in another tab, is not shown any more. */
+  #showReplaced() {
+    const clientIds = this.#memory?.replaced;
+    if (clientIds?.length) this.#dispatch({ type: "replaced", clientIds });
+  }
+
+  /** @param {string} clientId */
+  #replace(clientId) {
+    this.#session?.discard(clientId);
+    this.#showReplaced();
+  }
+
+  /**
+   * Take a message back into the composer, before what is there.
+   *
+   * @param {MessageRow} row
+   */
+  #edit({ text, clientId }) {
+    const { composer } = this.#parts ?? {};
+    if (!composer || !this.#memory) return;
+    composer.text = [text, composer.text].filter(Boolean).join("\n");
+    this.#memory.draft = composer.text;
+    this.#replace(clientId ?? "");
   }
 
   /**
@@ -420,7 +462,13 @@ export class GuestChatElement extends HTMLElement {
     if (!this.#parts) return;
     this.#chooseWords();
     const now = CLOCK.today();
-    const view = { state: this.#state, words: this.#words, now, heading: this.getAttribute("heading") ?? "" };
+    const view = {
+      state: this.#state,
+      words: this.#words,
+      now,
+      heading: this.getAttribute("heading") ?? "",
+      maxTextBytes: this.#session?.maxTextBytes ?? MAX_TEXT_BYTES,
+    };
     const { composer } = this.#parts;
     const focused = this.#root.activeElement;
     for (const part of Object.values(this.#parts)) part.view = view;
@@ -428,6 +476,7 @@ export class GuestChatElement extends HTMLElement {
     this.#state = reduce(this.#state, { type: "announced" }, now);
     if (!composer.isOn) this.#dialog.close();
     this.#keepFocus(focused);
+    if (this.#state.isAtEnd && document.visibilityState === "visible") this.#session?.read();
     CLOCK.clearTimer(this.#timer);
     const deadline = this.#life && nextDeadline(this.#state, now);
     if (deadline === undefined) return;

@@ -13,6 +13,7 @@ import { withoutTurns } from "../core/words.js";
  * @property {Words} words
  * @property {number} now Epoch milliseconds.
  * @property {string} heading
+ * @property {number} maxTextBytes
  */
 
 /**

@@ -32,14 +32,15 @@ export class RequestError extends Error {
  *
  * @param {string} gateway Base URL, ends with "/".
  * @param {Guest} guest
+ * @param {string} key The same key gives the same session, once more.
  * @param {AbortSignal} signal
  * @returns {Promise<Session>}
  * @throws {RequestError}
  */
-export async function createSession(gateway, guest, signal) {
+export async function createSession(gateway, guest, key, signal) {
   const body = await request(new URL("api/v2/chat/guestsessions", gateway), signal, {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", "Idempotency-Key": key },
     body: JSON.stringify(guest),
   });
   const { sessionId, token, webSocketUrl, expiresIn, externalContactId, extensions } = body;

@@ -1,11 +1,12 @@
 /** The shell that runs the connection core: tell it what happened, do its effects, hand out its events, repeat. */
 
-/** @import { Effect } from "../core/connection.js" */
+/** @import { Effect, PlainEffect } from "../core/connection.js" */
 /** @import { ChatEvent, ContentItem, Guest, Session, StatusError } from "../core/types.js" */
 /** @import { Clock } from "./clock.js" */
+/** @import { Memory } from "./storage.js" */
 /** @import { Socket } from "./socket.js" */
 
-/** @typedef {Extract<Effect, { type: "send-frame" }>} SendFrame */
+/** @typedef {Extract<PlainEffect, { type: "send-frame" }>} SendFrame */
 
 import { GuestSessionClient } from "../core/connection.js";
 import { decodeFrame } from "../core/decode.js";
@@ -17,13 +18,16 @@ import { openSocket } from "./socket.js";
 const LONGEST_HINT_S = 300;
 
 export class ChatSession {
-  #core = new GuestSessionClient({ delayS: backOffS });
+  #core;
   #gateway;
   #guest;
   #clock;
+  #memory;
   #onEvent;
   /** @type {Socket | undefined} */
   #socket;
+  /** @type {Socket | undefined} */
+  #spare;
   /** @type {number | undefined} */
   #timer;
   #isPumping = false;
@@ -34,6 +38,8 @@ export class ChatSession {
   #lastFrame = "";
   /** Until when the other side asked us not to try again, on the clock. */
   #hintUntil = 0;
+  /** Names the session that is being made, until it is; so that a lost answer makes no second one. @type {string | undefined} */
+  #creationKey;
   /** Stops what is under way when the core gives up on it. */
   #attempt = new AbortController();
 
@@ -42,18 +48,33 @@ export class ChatSession {
    * @param {string} options.gateway Base URL of the gateway, ends with "/".
    * @param {Guest} options.guest
    * @param {Clock} options.clock
+   * @param {Memory} options.memory What it remembers of the guest; the session goes on from there.
    * @param {(event: ChatEvent) => void} options.onEvent Called for every event, in order.
    */
-  constructor({ gateway, guest, clock, onEvent }) {
+  constructor({ gateway, guest, clock, memory, onEvent }) {
     this.#gateway = gateway;
     this.#guest = guest;
     this.#clock = clock;
+    this.#memory = memory;
     this.#onEvent = onEvent;
+    const { session, unsent } = memory;
+    this.#core = new GuestSessionClient({
+      delayS: backOffS,
+      tab: randomId(),
+      session,
+      seen: session && memory.seenOf(session),
+      unsent,
+    });
   }
 
   /** @returns {Session | undefined} */
   get session() {
     return this.#core.session;
+  }
+
+  /** The longest text that can be sent, in UTF-8 bytes. */
+  get maxTextBytes() {
+    return this.#core.maxTextBytes;
   }
 
   /** Begin, or begin again after a failure or an end. */
@@ -102,6 +123,21 @@ export class ChatSession {
     this.#tell((core, now) => core.type(now));
   }
 
+  /** The guest has read what is shown; how often that is passed on is not the caller's business. */
+  read() {
+    this.#tell((core, now) => core.read(now));
+  }
+
+  /**
+   * The guest has taken a message back, or sends it anew: it is not shown again, nor sent.
+   *
+   * @param {string} clientId
+   */
+  discard(clientId) {
+    this.#memory.replace(clientId);
+    this.#tell((core) => core.discard(clientId));
+  }
+
   /** End the conversation. */
   end() {
     this.#tell((core, now) => core.end(now));
@@ -146,7 +182,7 @@ export class ChatSession {
         break;
       case "create-session":
         this.#request(
-          (signal) => createSession(this.#gateway, this.#guest, signal),
+          (signal) => this.#memory.alone(() => this.#createSession(signal), signal),
           (session) => this.#tell((core, now) => core.sessionCreated(session, now)),
         );
         break;
@@ -160,12 +196,30 @@ export class ChatSession {
         this.#open(effect.session);
         break;
       case "send-frame":
-        if (this.#isCut) this.#held.push(effect);
+        if ("isSpare" in effect) this.#spare?.send(effect.text);
+        else if (this.#isCut) this.#held.push(effect);
         else this.#write(effect);
         break;
       case "close-socket":
         this.#attempt.abort();
         this.#dropSocket(effect.code);
+        this.#dropSpare();
+        break;
+      case "open-spare":
+        this.#spare = this.#connect(effect.session);
+        break;
+      case "swap-sockets": {
+        const spare = this.#spare;
+        this.#dropSocket(1000);
+        this.#socket = spare;
+        this.#spare = undefined;
+        break;
+      }
+      case "close-spare":
+        this.#dropSpare();
+        break;
+      default:
+        this.#memory.keep(effect);
     }
   }
 
@@ -180,6 +234,12 @@ export class ChatSession {
     this.#socket = undefined;
     this.#isCut = false;
     this.#held = [];
+    this.#lastFrame = "";
+  }
+
+  #dropSpare() {
+    this.#spare?.close(1000);
+    this.#spare = undefined;
   }
 
   /** @param {string} text */
@@ -196,23 +256,55 @@ export class ChatSession {
     if (seconds > 0) this.#hintUntil = this.#clock.now() + Math.min(seconds, LONGEST_HINT_S);
   }
 
+  /**
+   * @param {AbortSignal} signal
+   * @returns {Promise<Session>} The one that another tab has made, if any.
+   */
+  async #createSession(signal) {
+    const known = this.#memory.session;
+    if (known) return known;
+    this.#creationKey ??= randomId();
+    const session = await createSession(this.#gateway, this.#guest, this.#creationKey, signal);
+    this.#creationKey = undefined;
+    this.#memory.offer(session);
+    return session;
+  }
+
   /** @param {Session} session */
   #open(session) {
     this.#dropSocket(1000);
-    this.#lastFrame = "";
+    this.#dropSpare();
     try {
-      this.#socket = openSocket(session, {
-        opened: () => this.#tell((core, now) => core.opened(now)),
-        frameReceived: (text) => this.#receive(text),
-        closed: (code) => {
-          this.#dropSocket(code);
-          this.#noteHint(decodeFrame(this.#lastFrame).frame?.retryAfter);
-          this.#tell((core, now) => core.closed(code, now));
-        },
-      });
+      this.#socket = this.#connect(session);
     } catch {
       this.#fail({ code: "upstream-invalid" });
     }
+  }
+
+  /**
+   * @param {Session} session
+   * @returns {Socket}
+   */
+  #connect(session) {
+    const isSpare = () => socket === this.#spare;
+    const socket = openSocket(session, {
+      opened: () => this.#tell((core, now) => core.opened(now, isSpare())),
+      frameReceived: (text) => {
+        if (isSpare()) this.#tell((core, now) => core.frameReceived(text, now, true));
+        else this.#receive(text);
+      },
+      closed: (code) => {
+        if (isSpare()) {
+          this.#spare = undefined;
+          this.#tell((core, now) => core.closed(code, now, true));
+          return;
+        }
+        this.#noteHint(decodeFrame(this.#lastFrame).frame?.retryAfter);
+        this.#dropSocket(code);
+        this.#tell((core, now) => core.closed(code, now));
+      },
+    });
+    return socket;
   }
 
   /**

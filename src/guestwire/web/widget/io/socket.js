@@ -19,11 +19,13 @@
 const LIMIT_MS = 15_000;
 
 /**
- * The address of a session's socket: exactly `sessionId` and `token`, in this order [T], both escaped [D].
+ * The address of a session's socket: exactly `sessionId` and `token`, in this order [T], both escaped [D]; neither of them
+ * where `hello` says them (guest-session §6.1).
  *
  * @param {Session} session
  */
-export function socketUrl({ webSocketUrl, sessionId, token }) {
+export function socketUrl({ webSocketUrl, sessionId, token, extensions }) {
+  if (extensions.includes("hello")) return webSocketUrl;
   return `${webSocketUrl}?sessionId=${encodeURIComponent(sessionId)}&token=${encodeURIComponent(token)}`;
 }
 

@@ -1,0 +1,424 @@
+"""The session log on SQLite: for one process, on a local disk.
+
+Three threads: the event loop asks, the writer writes (writer.py), the reader reads (reader.py). In the event loop there
+is, per session, where its log stands, and for sessions with subscribers the last records. Both are filled after the
+commit only, from what the writer delivers, so a reader that keeps up is answered without leaving the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar, cast
+
+import apsw
+import msgspec
+
+from guestwire.errors import LogUnavailable, ResumeGap, SessionGone
+from guestwire.gateway.log import reader as queries
+from guestwire.gateway.log.outbox import OutboxState
+from guestwire.gateway.log.reader import Answers, Reader, take_while_fits
+from guestwire.gateway.log.records import (
+    Accepted,
+    IdempotencyEntry,
+    LogPosition,
+    NewRecord,
+    Outgoing,
+    Page,
+    Record,
+    SessionRow,
+    TokenEntry,
+)
+from guestwire.gateway.log.schema import check_library
+from guestwire.gateway.log.transaction import Transaction
+from guestwire.gateway.log.writer import FailPoint, Moved, Outcome, Request, Writer, system_now_ms
+from guestwire.model.ids import ClientId, SessionId
+
+__all__ = ["SqliteSessionLog"]
+
+_T = TypeVar("_T")
+
+_TAIL_RECORDS = 32
+_TAILS_BYTES = 16 * 1024 * 1024  # of all sessions' tails together
+_MAX_VIEWS = 50_000  # an estimated 300 bytes each; a session beyond it is asked for again
+
+
+class _View:
+    """What the event loop knows of a session."""
+
+    __slots__ = ("position", "tail")
+
+    def __init__(self, position: LogPosition) -> None:
+        self.position = position
+        self.tail: list[Record] = []
+        """The last records, contiguous up to the head, or none."""
+
+
+class SqliteSessionLog:
+    """A `SessionLog` in one SQLite file.
+
+    Use it as an async context manager; what it does at entry takes a moment (it opens files, and changes every epoch if
+    the database is older than it was, see generation.py).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        generation_path: Path | None = None,
+        now_ms: Callable[[], int] = system_now_ms,
+        max_pages: int | None = None,
+        fail_point: FailPoint = lambda name: None,  # noqa: ARG005
+    ) -> None:
+        """Name the file; nothing is opened before the log is entered.
+
+        Args:
+            path: On a local disk. SQLite keeps `-wal` and `-shm` files beside it, we a `.lock`.
+            generation_path: Must not be part of a backup; `<path>.generation` by default.
+            now_ms: The time of records, in epoch milliseconds.
+            max_pages: The database never grows beyond so many pages of 4,096 bytes; then the disk counts as full.
+            fail_point: For chaos tests: called on the writing thread, by name, at `before-commit` and `after-commit`.
+        """
+        self._path = path
+        self._reading = threading.Lock()
+        self._writer = Writer(
+            path,
+            generation_path or path.with_name(f"{path.name}.generation"),
+            deliver=self._deliver_outcome,
+            reading=self._reading,
+            now_ms=now_ms,
+            fail_point=fail_point,
+            max_pages=max_pages,
+        )
+        self._reader: Reader | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_open = False
+        self._views: dict[SessionId, _View] = {}
+        self._tails_bytes = 0
+        self._deliveries = 0
+        self._asked: list[Request] = []
+        self._wakes: dict[SessionId, list[Callable[[], None]]] = {}
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Open the store.
+
+        Raises:
+            ConfigError: It is in use by another process, of a newer version, or SQLite is too old.
+            LogUnavailable: The file can't be opened or written.
+        """
+        check_library()
+        self._loop = asyncio.get_running_loop()
+        await self._loop.run_in_executor(None, self._open)
+        self._is_open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the store."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Finish what was asked for and close; a second call does nothing."""
+        if self._is_open and self._loop is not None:
+            self._is_open = False
+            self._hand_over()
+            await self._loop.run_in_executor(None, self._close)
+
+    def __del__(self) -> None:
+        if self._is_open:
+            warnings.warn(f"{type(self).__name__} was not closed", ResourceWarning, stacklevel=2)
+
+    @property
+    def lost_records(self) -> bool:
+        """Whether the database was found to be older than it had been, and every epoch was changed. Worth an alarm."""
+        return self._writer.lost_records
+
+    def _open(self) -> None:
+        self._writer.open()
+        self._reader = Reader(self._path, deliver=self._deliver_answers, reading=self._reading)
+        self._writer.start()
+
+    def _close(self) -> None:
+        # The reader first: the last connection to close is the one that checkpoints.
+        if self._reader is not None:
+            self._reader.stop()
+        self._writer.stop()
+
+    # --- sessions -----------------------------------------------------------------------------------------------------
+
+    async def create(self, session: SessionRow) -> None:
+        """See `SessionLog`."""
+        await self._write(lambda do: do.create(session))
+
+    async def get(self, sid: SessionId) -> SessionRow | None:
+        """See `SessionLog`."""
+        return await self._query(partial(queries.session, sid=sid))
+
+    async def open_sessions(self) -> list[SessionRow]:
+        """See `SessionLog`."""
+        return await self._query(queries.open_sessions)
+
+    async def set_provider(self, sid: SessionId, provider_ref: bytes) -> None:
+        """See `SessionLog`."""
+        await self._write(lambda do: do.set_provider(sid, provider_ref))
+
+    async def touch(
+        self,
+        sid: SessionId,
+        *,
+        expires_ms: int | msgspec.UnsetType | None = msgspec.UNSET,
+        details: bytes | msgspec.UnsetType = msgspec.UNSET,
+    ) -> None:
+        """See `SessionLog`."""
+        await self._write(lambda do: do.touch(sid, expires_ms, details))
+
+    async def erase(self, sid: SessionId) -> None:
+        """See `SessionLog`."""
+        await self._write(lambda do: do.erase(sid), scrubs=True)
+
+    async def expire(self, now_ms: int, limit: int = 100) -> list[SessionId]:
+        """See `SessionLog`."""
+        return await self._write(lambda do: do.expire(now_ms, limit), scrubs=True)
+
+    async def bump_epochs(self, sid: SessionId | None = None) -> None:
+        """See `SessionLog`."""
+        await self._write(lambda do: do.bump_epochs(sid))
+
+    # --- records ------------------------------------------------------------------------------------------------------
+
+    async def append(self, sid: SessionId, records: Sequence[NewRecord]) -> list[int | None]:
+        """See `SessionLog`."""
+        return await self._write(lambda do: do.append(sid, records))
+
+    async def read(self, sid: SessionId, after: int, limit: int = 100, max_bytes: int = 131072) -> Page | None:
+        """See `SessionLog`."""
+        view = self._views.get(sid)
+        if view is not None:
+            position = view.position
+            if after < position.floor:
+                raise ResumeGap(after, position.floor + 1, position.head)
+            if after >= position.head:
+                return Page((), position.head)
+            if view.tail and view.tail[0].seq <= after + 1:
+                start = after + 1 - view.tail[0].seq
+                return Page(take_while_fits(view.tail[start : start + limit], max_bytes), position.head)
+        return await self._query(partial(queries.page, sid=sid, after=after, limit=limit, max_bytes=max_bytes))
+
+    async def head(self, sid: SessionId) -> LogPosition:
+        """See `SessionLog`."""
+        view = self._views.get(sid)
+        if view is not None:
+            return view.position
+        deliveries = self._deliveries
+        position = await self._query(partial(queries.position, sid=sid))
+        if position is None:
+            raise SessionGone
+        # What was read may be older than what was delivered meanwhile; then it is an answer, but nothing to keep.
+        if deliveries == self._deliveries:
+            self._make_room()
+            self._views.setdefault(sid, _View(position))
+        return position
+
+    async def trim(self, sid: SessionId, below_seq: int) -> int:
+        """See `SessionLog`."""
+        return await self._write(lambda do: do.trim(sid, below_seq))
+
+    # --- the outbox ---------------------------------------------------------------------------------------------------
+
+    async def accept(
+        self, sid: SessionId, client_id: ClientId, body: bytes, record: NewRecord, *, max_open: int = 20
+    ) -> Accepted:
+        """See `SessionLog`."""
+        return await self._write(lambda do: do.accept(sid, client_id, body, record, max_open))
+
+    async def next_outgoing(self, sid: SessionId) -> Outgoing | None:
+        """See `SessionLog`."""
+        exists, outgoing = await self._query(partial(queries.next_outgoing, sid=sid))
+        if not exists:
+            raise SessionGone
+        return outgoing
+
+    async def mark_sending(self, sid: SessionId, oseq: int, now_ms: int) -> None:
+        """See `SessionLog`."""
+        await self._write(lambda do: do.mark_sending(sid, oseq, now_ms))
+
+    async def settle(
+        self,
+        sid: SessionId,
+        oseq: int,
+        state: OutboxState,
+        *,
+        record: NewRecord | None = None,
+        provider_id: str | None = None,
+        retry_at_ms: int | None = None,
+        code: str | None = None,
+    ) -> int | None:
+        """See `SessionLog`."""
+        return await self._write(
+            lambda do: do.settle(
+                sid, oseq, state, record=record, provider_id=provider_id, retry_at_ms=retry_at_ms, code=code
+            )
+        )
+
+    async def end(
+        self,
+        sid: SessionId,
+        record: NewRecord,
+        now_ms: int,
+        failed: Callable[[Outgoing], NewRecord],
+        *,
+        expires_ms: int | None = None,
+    ) -> list[int]:
+        """See `SessionLog`."""
+        return await self._write(lambda do: do.end(sid, record, now_ms, failed, expires_ms))
+
+    # --- keys and tokens ----------------------------------------------------------------------------------------------
+
+    async def idempotency(self, key: str, request_hash: bytes, sid: SessionId, now_ms: int) -> IdempotencyEntry:
+        """See `SessionLog`."""
+        return await self._write(lambda do: do.idempotency(key, request_hash, sid, now_ms))
+
+    async def put_token(self, token_hash: bytes, sid: SessionId, expires_ms: int) -> None:
+        """See `SessionLog`."""
+        await self._write(lambda do: do.put_token(token_hash, sid, expires_ms))
+
+    async def find_token(self, token_hash: bytes) -> TokenEntry | None:
+        """See `SessionLog`."""
+        return await self._query(partial(queries.token, token_hash=token_hash))
+
+    # --- wake-ups -----------------------------------------------------------------------------------------------------
+
+    def subscribe(self, sid: SessionId, wake: Callable[[], None]) -> Callable[[], None]:
+        """See `SessionLog`."""
+        self._wakes.setdefault(sid, []).append(wake)
+        is_subscribed = True
+
+        def unsubscribe() -> None:
+            nonlocal is_subscribed
+            if is_subscribed:
+                is_subscribed = False
+                wakes = self._wakes[sid]
+                wakes.remove(wake)
+                if not wakes:
+                    del self._wakes[sid]
+                    self._drop_tail(sid)
+
+        return unsubscribe
+
+    # --- between the threads ------------------------------------------------------------------------------------------
+
+    def _write(self, run: Callable[[Transaction], _T], *, scrubs: bool = False) -> asyncio.Future[_T]:
+        if not self._is_open or self._loop is None:
+            raise LogUnavailable("The session log is closed.")
+        future: asyncio.Future[object] = self._loop.create_future()
+        # What is asked for in one turn of the loop is handed over together: waking the writer at the first of many
+        # would make the two threads fight for the interpreter.
+        self._asked.append(Request(run, future, scrubs))
+        if len(self._asked) == 1:
+            self._loop.call_soon(self._hand_over)
+        return cast("asyncio.Future[_T]", future)  # it gets what `run` returns
+
+    def _query(self, run: Callable[[apsw.Connection], _T]) -> asyncio.Future[_T]:
+        if not self._is_open or self._loop is None or self._reader is None:
+            raise LogUnavailable("The session log is closed.")
+        future: asyncio.Future[object] = self._loop.create_future()
+        self._reader.put((run, future))
+        return cast("asyncio.Future[_T]", future)  # it gets what `run` returns
+
+    def _hand_over(self) -> None:
+        if self._asked:
+            self._writer.put(self._asked)
+            self._asked = []
+
+    def _deliver_outcome(self, outcome: Outcome) -> None:
+        # The loop may have been closed by somebody who did not wait for us; then nobody waits for the answer either.
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._apply, outcome)
+
+    def _deliver_answers(self, answers: Answers) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(_resolve, answers)
+
+    def _apply(self, outcome: Outcome) -> None:
+        """Take what was committed: positions and tails first, then the answers, then the wake-ups."""
+        self._deliveries += 1
+        if outcome.all_moved:
+            self._views.clear()
+            self._tails_bytes = 0
+        for sid in outcome.gone:
+            self._drop_tail(sid)
+            self._views.pop(sid, None)
+        for sid, moved in outcome.moved.items():
+            self._move(sid, moved)
+        _resolve(outcome.results)
+        if self._wakes:
+            for sid in self._wakes.keys() if outcome.all_moved else (outcome.moved.keys() | outcome.gone):
+                self._wake(sid)
+
+    def _move(self, sid: SessionId, moved: Moved) -> None:
+        position = LogPosition(moved.epoch, moved.floor, moved.head)
+        view = self._views.get(sid)
+        if view is None:
+            self._make_room()
+            view = self._views[sid] = _View(position)
+        view.position = position
+        if not (view.tail or sid in self._wakes):
+            return
+        new = [Record(row[1], row[2], row[3], row[5], row[6], row[7]) for row in moved.rows]
+        tail = view.tail
+        if tail and new and tail[-1].seq + 1 != new[0].seq:
+            tail = []
+        kept = [record for record in (tail + new)[-_TAIL_RECORDS:] if record.seq > moved.floor]
+        self._tails_bytes += _size(kept) - _size(view.tail)
+        view.tail = kept
+        if self._tails_bytes > _TAILS_BYTES:
+            # Rare, and cheap to repair: whoever needs a tail reads it from the store until new records come.
+            for other in self._views.values():
+                other.tail = []
+            self._tails_bytes = 0
+
+    def _drop_tail(self, sid: SessionId) -> None:
+        view = self._views.get(sid)
+        if view is not None and view.tail:
+            self._tails_bytes -= _size(view.tail)
+            view.tail = []
+
+    def _make_room(self) -> None:
+        while len(self._views) >= _MAX_VIEWS:
+            oldest = next(iter(self._views))
+            self._drop_tail(oldest)
+            del self._views[oldest]
+
+    def _wake(self, sid: SessionId) -> None:
+        for wake in tuple(self._wakes.get(sid, ())):
+            try:
+                wake()
+            except Exception as error:  # noqa: BLE001 - one subscriber's bug must not keep the others asleep
+                assert self._loop is not None  # noqa: S101 - we were called by it
+                self._loop.call_exception_handler(
+                    {"message": "a wake-up of the session log failed", "exception": error}
+                )
+
+
+def _resolve(answers: Answers) -> None:
+    for future, value, error in answers:
+        if not future.done():
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+
+
+def _size(records: Sequence[Record]) -> int:
+    return sum(len(record.body) + 200 for record in records)

@@ -1,0 +1,1 @@
+"""The relay: browsers on one side, the provider on the other, the session log between them."""

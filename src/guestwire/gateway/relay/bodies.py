@@ -1,0 +1,170 @@
+"""The bodies of records: frames without `seq`, as the log keeps them and browsers get them.
+
+A body is the JSON of a frame with our `id`. Its number is added when it is sent (protocols/guest_session/relay.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+
+from guestwire.gateway.log import NewRecord
+from guestwire.model.content import ContentItem, parse_content
+from guestwire.model.events import ConversationUpdated, Fate, Message
+from guestwire.model.ids import ClientId, SessionId
+from guestwire.model.times import format_time
+from guestwire.protocols.guest_session.wire import (
+    BotMessageFrame,
+    ConversationUpdateFrame,
+    GuestMessageFrame,
+    MessageFrame,
+    ReceiptFrame,
+    encode,
+)
+
+__all__ = [
+    "accepted_receipt",
+    "conversation_record",
+    "guest_message",
+    "is_volatile",
+    "message_id",
+    "message_record",
+    "outgoing_body",
+    "read_outgoing",
+    "receipt",
+]
+
+
+def message_id(sid: SessionId, client_id: ClientId) -> str:
+    """Return our id of a guest's message: the same each time it is asked for, 128 bits in hex."""
+    return hashlib.sha256(f"{sid}\n{client_id}".encode()).hexdigest()[:32]
+
+
+def outgoing_body(text: str, content: tuple[ContentItem, ...]) -> bytes:
+    """Return what the outbox keeps: the frame for the provider. Equal messages have equal bodies."""
+    return encode(GuestMessageFrame(text=text, content=[item.raw for item in content] or None)).encode()
+
+
+def read_outgoing(body: bytes) -> tuple[str, tuple[ContentItem, ...]]:
+    """Return text and content of what `outgoing_body` made."""
+    frame = msgspec.json.decode(body, type=GuestMessageFrame)
+    return frame.text or "", parse_content(frame.content)
+
+
+def guest_message(
+    sid: SessionId, client_id: ClientId, text: str, content: tuple[ContentItem, ...], at: datetime
+) -> NewRecord:
+    """Return the record of what the guest said."""
+    frame = MessageFrame(
+        sender="guest",
+        text=text,
+        content=[item.raw for item in content] or None,
+        timestamp=format_time(at),
+        id=message_id(sid, client_id),
+        client_id=client_id,
+    )
+    return _record("message", frame)
+
+
+def message_record(event: Message, new_id: str, now: datetime) -> NewRecord:
+    """Return the record of what a participant said, through the provider.
+
+    Args:
+        new_id: Our id of it.
+        now: Its time, where the provider gave none.
+    """
+    content = [item.raw for item in event.content] or None
+    timestamp = format_time(event.sent_at or now)
+    dedup_key = None if event.id is None else f"p:{event.id}"
+    if event.sender == "bot":
+        bot = BotMessageFrame(text=event.text, timestamp=timestamp, name=event.name, content=content, id=new_id)
+        return _record("bot-message", bot, dedup_key, event)
+    frame = MessageFrame(
+        # The tutorial's page draws every other name as the guest's own words (guest-session §4.1).
+        sender="guest" if event.sender == "guest" else "agent",
+        text=event.text,
+        timestamp=timestamp,
+        name=event.name,
+        content=content,
+        id=new_id,
+    )
+    return _record("message", frame, dedup_key, event)
+
+
+def is_volatile(event: ConversationUpdated) -> bool:
+    """Return whether an update tells nothing but the place in the queue, which is not kept (guest-session §6.2)."""
+    return (
+        event.status is None
+        and event.agent_name is None
+        and event.agent_avatar is None
+        and event.read_only is None
+        and event.reason is None
+    )
+
+
+def conversation_record(event: ConversationUpdated, new_id: str) -> NewRecord:
+    """Return the record of a change of the conversation."""
+    frame = ConversationUpdateFrame(
+        status=None if event.status is None else event.status.value,
+        agent_name=event.agent_name,
+        agent_avatar=event.agent_avatar,
+        position=event.position,
+        estimated_wait=event.estimated_wait,
+        expires_at=None if event.expires_at is None else format_time(event.expires_at),
+        read_only=event.read_only,
+        reason=event.reason,
+        id=new_id,
+    )
+    dedup_key = None if event.id is None else f"p:{event.id}"
+    return NewRecord(kind="conversation-update", body=encode(frame).encode(), dedup_key=dedup_key)
+
+
+def receipt(
+    sid: SessionId,
+    client_id: ClientId,
+    message_seq: int,
+    status: Fate,
+    *,
+    retry_after: float | None = None,
+    code: str | None = None,
+    text: str | None = None,
+) -> NewRecord:
+    """Return the record of a change of a message's fate; its `id` is the message's. Pure: any thread may call it.
+
+    Args:
+        status: Anything but `accepted`, which is no record.
+        retry_after: Seconds, with `waiting`.
+        code: Why it failed, a key of `ERRORS`.
+        text: The same in words.
+    """
+    frame = ReceiptFrame(
+        client_id=client_id,
+        id=message_id(sid, client_id),
+        message_seq=message_seq,
+        status=status,
+        retry_after=retry_after,
+        code=code,
+        text=text,
+    )
+    return NewRecord(kind="receipt", body=encode(frame).encode())
+
+
+def accepted_receipt(sid: SessionId, client_id: ClientId, message_seq: int) -> ReceiptFrame:
+    """Return the direct answer to a message that is durable."""
+    return ReceiptFrame(
+        client_id=client_id, id=message_id(sid, client_id), message_seq=message_seq, status=Fate.ACCEPTED
+    )
+
+
+def _record(
+    kind: str, frame: MessageFrame | BotMessageFrame, dedup_key: str | None = None, event: Message | None = None
+) -> NewRecord:
+    return NewRecord(
+        kind=kind,
+        body=encode(frame).encode(),
+        dedup_key=dedup_key,
+        order_key=None if event is None else event.order_key,
+        late=event is not None and event.late,
+    )

@@ -1,0 +1,382 @@
+"""The shell of one browser's connection: feeds the core, reads the log for it, does what it asks for.
+
+A connection that has caught up has no task at all: the log's wake-up starts one, which reads pages until there is
+nothing newer and ends. Commands of the guest are done one after the other by another task that ends with the last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, assert_never
+
+from guestwire.errors import ChatError, LogUnavailable, ResumeGap, SessionExpired
+from guestwire.gateway.relay.session import RelaySession
+from guestwire.gateway.relay.tokens import Pair
+from guestwire.model.ids import ClientId
+from guestwire.net.logs import get_logger
+from guestwire.net.websocket import Socket
+from guestwire.protocols.guest_session.relay import (
+    CheckPair,
+    CloseSocket,
+    NoteRead,
+    NoteSeen,
+    RelayCommand,
+    RelayConnection,
+    ReportHead,
+    SendFrame,
+    StartNew,
+)
+from guestwire.protocols.guest_session.server import EndConversation, SendMessage, ShowTyping
+from guestwire.protocols.guest_session.wire import ErrorFrame, TypingFrame
+
+if TYPE_CHECKING:
+    from guestwire.gateway.relay.hub import Hub
+
+__all__ = ["Downstream"]
+
+PAGE_RECORDS = 100
+PAGE_BYTES = 32 * 1024
+"""What is read and queued at once: memory per reader is a page and what the socket holds."""
+
+LOG_RETRY_S = 3.0
+"""When to try a message again that the log could not take."""
+
+_log = get_logger("guestwire.gateway")
+
+
+class Downstream:
+    """One browser's connection (`net.websocket.SocketHandler`, `session.Reader`)."""
+
+    def __init__(self, hub: Hub, pair: Pair | None, *, client_host: str) -> None:
+        """Prepare.
+
+        Args:
+            hub: Where sessions are found.
+            pair: Of a plain connection, checked; None for one that says hello.
+            client_host: Its address, for the limits.
+        """
+        self.client_host = client_host
+        self.pair = pair
+        self._hub = hub
+        self._clock = hub.clock
+        self._core = RelayConnection(self._clock.now(), is_plain=pair is not None)
+        self._socket: Socket | None = None
+        self._session: RelaySession | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+        self._commands: deque[RelayCommand] = deque()
+        self._worker: asyncio.Task[None] | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._timer: asyncio.Task[None] | None = None
+        self._timer_for: float | None = None
+        self._has_moved = False
+        self._tab: str | None = None
+        self._active_at = self._clock.now()
+        self._counted = 0
+        self._unsent_bytes = 0
+        self._acked = 0
+        self.close_code: int | None = None
+
+    @property
+    def tab(self) -> str | None:
+        """Which tab it is, where it said so."""
+        return self._tab
+
+    @property
+    def active_at(self) -> float:
+        """When the guest last did something here."""
+        return self._active_at
+
+    @property
+    def seen(self) -> int:
+        """The `seq` that the tab has acknowledged; of one that acknowledges nothing, what it was sent."""
+        return self._acked or self._core.cursor
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a client of the tutorial."""
+        return self._core.is_plain
+
+    # --- from the network ---------------------------------------------------------------------------------------------
+
+    def opened(self, socket: Socket) -> None:
+        """Take the socket."""
+        self._socket = socket
+        self._hub.add(self)
+        if self.pair is not None:
+            self._run_commands(self._enter(self.pair))
+        self._settle()
+
+    def text(self, frame: str) -> None:
+        """Take one text frame."""
+        self._core.frame_received(frame, self._clock.now())
+        self._settle()
+
+    def writable(self) -> None:
+        """Go on reading the log."""
+        self._core.unblocked()
+        self._unsent_bytes = 0
+        self._counted = 0
+        self._wake()
+        self._settle()
+
+    def closed(self, code: int) -> None:
+        """Let go of everything; what the guest has said is still taken."""
+        self._core.closed()
+        self._settle()
+        if self.close_code is None:
+            self.close_code = code
+        self._socket = None
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        self._hub.discard(self)
+        if self._worker is None:
+            self._leave()
+
+    # --- from the session ---------------------------------------------------------------------------------------------
+
+    def show_volatile(self, frame: TypingFrame | ErrorFrame, after: int) -> None:
+        """Show what is not kept; a reader that lags is the first not to see it."""
+        if self._socket is not None and self._socket.is_writable:
+            self._core.show_volatile(frame, after)
+            self._settle()
+
+    def session_ended(self, at_seq: int) -> None:
+        """Close when the end was sent."""
+        self._core.session_ended(at_seq)
+        self._settle()
+
+    def close_for(self, error_code: str) -> None:
+        """Close with the close code of an error."""
+        self._core.close_for(error_code)
+        self._settle()
+
+    def move(self, retry_after: float) -> None:
+        """Ask the browser to come back, and close."""
+        self._core.move(retry_after)
+        self._settle()
+
+    # --- effects ------------------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        socket = self._socket
+        for effect in self._core.effects():
+            if socket is None:
+                continue
+            match effect:
+                case SendFrame(text):
+                    socket.send(text)
+                case CloseSocket(code, reason):
+                    self.close_code = code
+                    socket.close(code, reason)
+                case _:
+                    assert_never(effect)
+        commands = self._core.commands()
+        if commands:
+            self._commands += commands
+            if self._worker is None:
+                self._run_commands(None)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        deadline = self._core.next_deadline()
+        if deadline == self._timer_for:
+            return
+        if self._timer is not None and self._timer is not asyncio.current_task():
+            self._timer.cancel()
+        self._timer_for = deadline
+        self._timer = None if deadline is None else self._hub.spawn(self._wait_until(deadline))
+
+    async def _wait_until(self, deadline: float) -> None:
+        await self._clock.sleep(deadline - self._clock.now())
+        self._timer_for = None
+        self._core.timer_due(self._clock.now())
+        self._settle()
+
+    # --- commands -----------------------------------------------------------------------------------------------------
+
+    def _run_commands(self, first: Coroutine[Any, Any, None] | None) -> None:
+        self._worker = self._hub.spawn(self._work(first))
+
+    async def _work(self, first: Coroutine[Any, Any, None] | None) -> None:
+        try:
+            if first is not None:
+                await self._guarded(first, None)
+            while self._commands:
+                command = self._commands.popleft()
+                client_id = None
+                if isinstance(command, SendMessage):
+                    client_id = ClientId(command.client_id or str(uuid.uuid4()))
+                await self._guarded(self._do(command, client_id), client_id)
+        except Exception:
+            self._core.close_for("internal")
+            self._settle()
+            raise
+        finally:
+            self._worker = None
+            if self._socket is None:
+                self._leave()
+
+    def _be_gone(self) -> None:
+        self._core.close_for("session-expired")
+        if self._session is not None:
+            self._hub.gone(self._session)
+
+    def _leave(self) -> None:
+        """Let go of the session, once nothing that was said is on its way: a session in use must be the only one."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.leave(self)
+            self._hub.drop_if_idle(session)
+
+    async def _guarded(self, step: Coroutine[Any, Any, None], client_id: ClientId | None) -> None:
+        try:
+            await step
+        except SessionExpired:
+            self._be_gone()
+        except LogUnavailable as error:
+            if self._core.is_reading:
+                self._core.refuse(error.code, client_id=client_id, retry_after=LOG_RETRY_S)
+            else:
+                self._core.close_for(error.code)  # before the welcome there is no frame to say it with
+        except ChatError as error:
+            self._core.refuse(error.code, client_id=client_id, text=error.message)
+        self._settle()
+
+    async def _do(self, command: RelayCommand, client_id: ClientId | None) -> None:
+        if isinstance(command, CheckPair):
+            self._tab = command.tab
+            pair = await self._hub.tokens.check(command.session_id, command.token)
+            if pair is None:
+                raise SessionExpired
+            await self._enter(pair)
+            return
+        session = self._session
+        if session is None:
+            return  # closed while it was checked
+        match command:
+            case SendMessage():
+                assert client_id is not None  # noqa: S101 - made above
+                self._active_at = self._clock.now()
+                self._core.sending(client_id)
+                self._core.accepted(await session.accept(client_id, command.text, command.content))
+                self._hub.metrics.messages_accepted.inc()
+            case ShowTyping():
+                self._active_at = self._clock.now()
+                session.guest_typing()
+            case EndConversation():
+                await session.guest_ends()
+            case StartNew():
+                await session.starts_new()
+            case ReportHead():
+                head = (await session.log.head(session.sid)).head
+                self._core.pong(head)
+                if head > self._core.cursor:
+                    self._wake()  # a wake-up may get lost, a message must not
+            case NoteSeen(seq):
+                self._acked = max(self._acked, seq)
+            case NoteRead(seq):
+                self._active_at = self._clock.now()
+                session.note_read(seq)
+            case _:
+                assert_never(command)
+
+    async def _enter(self, pair: Pair) -> None:
+        """Join the session: subscribe first, then look where the log stands."""
+        self.pair = pair
+        session = await self._hub.open(pair.sid)
+        if self._core.is_closed:
+            self._hub.drop_if_idle(session)
+            return
+        self._unsubscribe = session.log.subscribe(session.sid, self._wake)
+        self._session = session
+        is_first = session.join(self, most=self._hub.max_tabs)
+        position = await session.log.head(session.sid)
+        self._core.admitted(epoch=position.epoch, floor=position.floor, head=position.head, is_first=is_first)
+        if session.ended_at is not None:
+            self._core.session_ended(session.ended_at)
+        if self._core.mode is not None:
+            self._hub.metrics.connections_admitted.labels(self._core.mode).inc()
+        self._settle()
+        self._wake()
+        if self._hub.tokens.is_due(pair):
+            with contextlib.suppress(LogUnavailable):  # the upkeep tries again
+                await self.prolong()
+
+    async def prolong(self) -> None:
+        """Let the token of this connection live on.
+
+        Raises:
+            SessionGone: The session was erased.
+            LogUnavailable: It was not kept.
+        """
+        if self.pair is not None:
+            self.pair = await self._hub.prolong(self.pair, has_ended=self._session is None or self._session.has_ended)
+
+    # --- reading the log ----------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        """Look at the log; called when it may have moved, and when the socket takes frames again."""
+        self._has_moved = True
+        if self._pump is None and self._core.is_reading:
+            self._pump = self._hub.spawn(self._read())
+
+    async def _read(self) -> None:
+        try:
+            await self._read_on()
+        except SessionExpired:
+            self._be_gone()
+        except ResumeGap:
+            self._core.close_for("position-lost")
+        except LogUnavailable:
+            self._core.close_for("log-unavailable")
+        except Exception:
+            self._core.close_for("internal")
+            raise
+        finally:
+            self._pump = None
+            self._settle()
+
+    async def _read_on(self) -> None:
+        session, socket = self._session, self._socket
+        if session is None or socket is None:
+            return
+        while self._core.is_reading:
+            self._has_moved = False
+            position = await session.log.head(session.sid)
+            self._core.position_seen(epoch=position.epoch)
+            if not socket.is_writable:
+                await self._count_lag(session, position.head)
+                self._settle()
+                if not self._has_moved and not socket.is_writable:
+                    return
+                continue
+            page = await session.log.read(session.sid, self._core.cursor, PAGE_RECORDS, PAGE_BYTES)
+            if page is None:
+                raise SessionExpired
+            if not self._core.page_read(page.records):
+                self._hub.metrics.positions_lost.inc()
+                _log.error("records do not follow the position", cursor=self._core.cursor)
+            self._settle()
+            if not page.records and not self._has_moved:
+                return
+
+    async def _count_lag(self, session: RelaySession, head: int) -> None:
+        """Count what a reader that takes nothing lacks, each record once."""
+        if head <= self._core.cursor:
+            # Everything is queued; a reader that takes none of it is slow all the same.
+            self._core.blocked(self._clock.now())
+            return
+        self._core.blocked(self._clock.now())
+        after = max(self._counted, self._core.counts_from)
+        while after < head and self._core.is_reading:
+            page = await session.log.read(session.sid, after, PAGE_RECORDS, PAGE_BYTES)
+            if page is None or not page.records:
+                break
+            self._unsent_bytes += sum(len(record.body) for record in page.records)
+            after = self._counted = page.records[-1].seq
+            self._core.lagging(head, self._unsent_bytes)

@@ -1,0 +1,353 @@
+"""All sessions and connections of one gateway: who is let in, what is in memory, start, upkeep and drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import uuid
+from collections import Counter
+from collections.abc import Collection, Coroutine
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from guestwire.errors import ERRORS, ChatError, LogUnavailable, SessionGone
+from guestwire.gateway.errors import ErrorBody
+from guestwire.gateway.log import SessionLog, SessionRow
+from guestwire.gateway.metrics import Metrics
+from guestwire.gateway.origins import may_use
+from guestwire.gateway.relay.downstream import Downstream
+from guestwire.gateway.relay.interface import FailPoint, UpstreamFactory, no_fail_point
+from guestwire.gateway.relay.session import RelaySession, pack_details
+from guestwire.gateway.relay.tokens import Pair, SessionTokens, now_ms
+from guestwire.model.ids import SessionId
+from guestwire.model.secret import Secret
+from guestwire.net.clock import Clock
+from guestwire.net.logs import get_logger
+from guestwire.net.websocket import Refusal, SocketHandler, UpgradeRequest
+from guestwire.protocols.guest_session.session import GuestDetails
+from guestwire.settings import GatewaySettings
+
+__all__ = ["Hub"]
+
+UPKEEP_S = 60.0
+"""How often tokens are prolonged and old sessions erased."""
+
+TAKE_UP_PER_S = 20.0
+"""After a restart so many sessions a second go back to the provider (reliability 3.3)."""
+
+DRAIN_S = 2.0
+"""What the guests have said gets this long to be kept, and browsers to answer the close."""
+
+MOVE_WITHIN_S = 5.0
+"""Browsers that are asked to move come back spread over this time."""
+
+_log = get_logger("guestwire.gateway")
+
+
+class Hub:
+    """The relay's state in memory; all of it can be lost."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        log: SessionLog,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        rng: random.Random | None = None,
+        fail_point: FailPoint = no_fail_point,
+    ) -> None:
+        """Take what it stands on; `start` begins."""
+        self.clock = clock
+        self.metrics = metrics
+        self.tokens = SessionTokens(log, clock, ttl_s=settings.session_ttl_s)
+        self.max_tabs = settings.max_tabs
+        self._settings = settings
+        self._log = log
+        self._upstreams: UpstreamFactory | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._rng = rng or random.SystemRandom()
+        self._fail_point = fail_point
+        self._sessions: dict[SessionId, RelaySession] = {}
+        self._loading: dict[SessionId, asyncio.Future[RelaySession]] = {}
+        self._connections: set[Downstream] = set()
+        self._per_address: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._keepers: list[asyncio.Task[None]] = []
+        self._is_draining = False
+        self._is_empty = asyncio.Event()
+        metrics.connections.set_function(lambda: len(self._connections))
+        metrics.sessions_in_use.set_function(lambda: len(self._sessions))
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    async def start(self, upstreams: UpstreamFactory) -> None:
+        """Take up the sessions that an earlier gateway left open, a few a second, and begin the upkeep.
+
+        Args:
+            upstreams: Makes each session's way to the provider.
+
+        Raises:
+            LogUnavailable: The log can't be read.
+        """
+        self._upstreams = upstreams
+        rows = await self._log.open_sessions()
+        self._rng.shuffle(rows)
+        self._keepers = [self.spawn(self._take_up(rows)), self.spawn(self._keep_up())]
+
+    async def drain(self) -> None:
+        """Let nobody in any more, keep what was said, and ask every browser to come back; within `DRAIN_S`."""
+        self._is_draining = True
+        for number, connection in enumerate(tuple(self._connections)):
+            connection.move(round(self._rng.uniform(0.5, MOVE_WITHIN_S), 1))
+            if number % 100 == 99:
+                await asyncio.sleep(0)
+        # What is in flight upstream gets its few seconds while the browsers leave.
+        self._closing = asyncio.create_task(self._close_sessions())
+        if self._connections:
+            give_up = asyncio.create_task(self.clock.sleep(DRAIN_S))
+            empty = asyncio.create_task(self._is_empty.wait())
+            await asyncio.wait({give_up, empty}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (give_up, empty):
+                task.cancel()
+
+    async def aclose(self) -> None:
+        """Stop everything and end nothing; the log stays open."""
+        self._is_draining = True
+        for keeper in self._keepers:
+            keeper.cancel()
+        # First what the guests have said: it is on its way into the log.
+        busy = self._tasks - set(self._keepers)
+        if busy:
+            await asyncio.wait(busy, timeout=DRAIN_S)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._closing is not None:
+            await self._closing
+        await self._close_sessions()  # those that came in meanwhile
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something beside the rest; what it raises is logged once and reaches nobody else."""
+        task = asyncio.create_task(_logged(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # cancelled before its first step, it was never begun
+        return task
+
+    # --- connections --------------------------------------------------------------------------------------------------
+
+    async def authorise(self, request: UpgradeRequest) -> SocketHandler | Refusal:
+        """Let a connection in: by its pair in the query as the tutorial has it [T], or to say hello [D]."""
+        if not may_use(
+            request.headers.get("origin"),
+            host=request.headers.get("host", ""),
+            scheme="http",
+            allowed=frozenset(self._settings.allowed_origins),
+        ):
+            return self._refuse("origin-not-allowed")
+        if self._is_draining or len(self._connections) >= self._settings.max_connections:
+            return self._refuse("busy")
+        if self._per_address[request.client_host] >= self._settings.max_connections_per_address:
+            return self._refuse("rate-limited")
+        if "sessionId" not in request.query and "token" not in request.query:
+            return Downstream(self, None, client_host=request.client_host)
+        try:
+            pair = await self.tokens.check(request.query.get("sessionId", ""), Secret(request.query.get("token", "")))
+        except LogUnavailable as error:
+            return self._refuse(error.code)
+        if pair is None:
+            return self._refuse("socket-refused")
+        return Downstream(self, pair, client_host=request.client_host)
+
+    def add(self, connection: Downstream) -> None:
+        """Count a connection that is open."""
+        self._connections.add(connection)
+        self._per_address[connection.client_host] += 1
+        if self._is_draining:
+            connection.move(round(self._rng.uniform(0.5, MOVE_WITHIN_S), 1))
+
+    def discard(self, connection: Downstream) -> None:
+        """Count it no more."""
+        self._connections.discard(connection)
+        if self._is_draining and not self._connections:
+            self._is_empty.set()
+        host = connection.client_host
+        self._per_address[host] -= 1
+        if self._per_address[host] <= 0:
+            del self._per_address[host]
+        code = connection.close_code or 1006
+        self.metrics.connections_closed.labels(str(code) if code in _CLOSE_CODES else "other").inc()
+
+    # --- sessions -----------------------------------------------------------------------------------------------------
+
+    async def create(self, sid: SessionId, details: GuestDetails, *, epoch: str) -> None:
+        """Add a session.
+
+        Raises:
+            SessionExists: There is one of this `sid`.
+            LogUnavailable: It was not kept.
+        """
+        now = now_ms(self.clock)
+        row = SessionRow(
+            sid=sid,
+            epoch=epoch,
+            details=pack_details(details),
+            created_ms=now,
+            expires_ms=now + self.tokens.ttl_ms + self._retention_ms,
+        )
+        await self._log.create(row)
+
+    async def open(self, sid: SessionId) -> RelaySession:
+        """Return the session in use, taken from the log when it is not yet.
+
+        Raises:
+            SessionGone: There is none.
+            LogUnavailable: The log can't be read.
+        """
+        # Again and again: what was loaded may be dropped before we are awake, and there must never be two of it.
+        while (known := self._sessions.get(sid)) is None:
+            loading = self._loading.get(sid)
+            if loading is None:
+                loading = self._loading[sid] = asyncio.ensure_future(self._load(sid))
+                loading.add_done_callback(partial(self._loaded, sid))
+            await asyncio.shield(loading)
+        return known
+
+    def drop_if_idle(self, session: RelaySession) -> None:
+        """Forget a session that nobody uses; the log has it."""
+        if session.can_be_dropped and self._sessions.get(session.sid) is session:
+            del self._sessions[session.sid]
+            if session.has_ended:
+                self.spawn(session.aclose())
+
+    def gone(self, session: RelaySession) -> None:
+        """Forget a session that the log has no more."""
+        if self._sessions.get(session.sid) is session:
+            del self._sessions[session.sid]
+            self.spawn(session.aclose())
+
+    async def erase(self, sid: SessionId) -> None:
+        """Erase a session: its transcript, its tokens, its connections.
+
+        Raises:
+            LogUnavailable: It may not be gone; do it again.
+        """
+        await self._forget(sid)
+        await self._log.erase(sid)  # its readers are woken and find nothing
+        await self._forget(sid)  # somebody may have come in between
+
+    async def prolong(self, pair: Pair, *, has_ended: bool) -> Pair:
+        """Let a token live on, and its session with it while the conversation goes on.
+
+        Raises:
+            SessionGone: The session was erased.
+            LogUnavailable: It was not kept; the old times stand.
+        """
+        prolonged = await self.tokens.prolong(pair)
+        if not has_ended:
+            await self._log.touch(pair.sid, expires_ms=prolonged.expires_ms + self._retention_ms)
+        return prolonged
+
+    # --- within -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _retention_ms(self) -> int:
+        return int(self._settings.retention_h * 3_600_000)
+
+    async def _close_sessions(self) -> None:
+        sessions, self._sessions = tuple(self._sessions.values()), {}
+        for answer in await asyncio.gather(*(session.aclose() for session in sessions), return_exceptions=True):
+            if isinstance(answer, Exception):
+                _log.error("an upstream did not stop", error=type(answer).__name__)
+
+    async def _load(self, sid: SessionId) -> RelaySession:
+        assert self._upstreams is not None  # noqa: S101 - nobody is let in before `start`
+        row = await self._log.get(sid)
+        if row is None:
+            raise SessionGone
+        session = RelaySession(
+            row,
+            self._log,
+            self._upstreams,
+            clock=self.clock,
+            retention_s=self._settings.retention_h * 3600,
+            starts_at_open=self._settings.upstream_start == "open",
+            is_new=row.head == 0,
+            fail_point=self._fail_point,
+            on_end=self.drop_if_idle,
+        )
+        await session.find_state()
+        self._sessions[sid] = session
+        return session
+
+    def _loaded(self, sid: SessionId, loading: asyncio.Future[RelaySession]) -> None:
+        self._loading.pop(sid, None)
+        if not loading.cancelled():
+            loading.exception()  # whoever waits gets it; when nobody does any more, nobody need be told
+
+    async def _trim(self) -> None:
+        """Forget the oldest records of very long chats, but none that a connected browser lacks."""
+        for session in tuple(self._sessions.values()):
+            with contextlib.suppress(SessionGone):
+                position = await self._log.head(session.sid)
+                newest = min((reader.seen for reader in session.readers), default=position.head)
+                floor = min(position.head - self._settings.max_records, newest)
+                if floor > position.floor:
+                    await self._log.trim(session.sid, floor + 1)
+
+    async def _forget(self, sid: SessionId) -> None:
+        session = self._sessions.pop(sid, None)
+        if session is not None:
+            await session.aclose()
+
+    async def _take_up(self, rows: Collection[SessionRow]) -> None:
+        for row in rows:
+            try:
+                # A session that never went to the provider and has nothing to send waits for its guest.
+                if row.provider_ref or await self._log.next_outgoing(row.sid) is not None:
+                    await self.clock.sleep(self._rng.uniform(0.5, 1.5) / TAKE_UP_PER_S)
+                    (await self.open(row.sid)).take_up()
+                    self.metrics.sessions_taken_up.inc()
+            except ChatError as error:
+                _log.warning("a session was not taken up", code=error.code)
+
+    async def _keep_up(self) -> None:
+        while True:
+            await self.clock.sleep(UPKEEP_S)
+            try:
+                for connection in tuple(self._connections):
+                    if connection.pair is not None and self.tokens.is_due(connection.pair):
+                        with contextlib.suppress(SessionGone):
+                            await connection.prolong()
+                await self._trim()
+                expired = [SessionId("")]
+                while expired:
+                    expired = await self._log.expire(now_ms(self.clock))
+                    for sid in expired:
+                        await self._forget(sid)
+                    self.metrics.sessions_expired.inc(len(expired))
+            except LogUnavailable:
+                _log.warning("upkeep failed", code="log-unavailable")
+
+    def _refuse(self, code: str) -> Refusal:
+        self.metrics.upgrades_refused.labels(code).inc()
+        info = ERRORS[code]
+        status = info.http_status or 500
+        body = ErrorBody(message=info.summary, code=code, status=status, context_id=uuid.uuid4().hex)
+        return Refusal(status, msgspec.json.encode(body))
+
+
+_CLOSE_CODES = frozenset(
+    {1000, 1001, 1003, 1005, 1006, 1009, 1011, 1012, 1013, 4400, 4401, 4408, 4409, 4410, 4411, 4412, 4429}
+)
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception:  # noqa: BLE001 - the root of a task
+        _log.exception("a task of the relay failed")

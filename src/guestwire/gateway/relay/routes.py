@@ -1,0 +1,160 @@
+"""The calls about sessions of the relay (guest-session §3, §6 [D]): create, check, erase. None reaches the provider."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from guestwire.errors import RateLimited, SessionExists, SessionExpired
+from guestwire.gateway.errors import Problem
+from guestwire.gateway.limits import AddressLimits
+from guestwire.gateway.log import SessionLog
+from guestwire.gateway.metrics import Metrics
+from guestwire.gateway.relay.hub import Hub
+from guestwire.gateway.relay.tokens import Pair, now_ms
+from guestwire.gateway.sessions_routes import CHECKS_BURST, CHECKS_PER_MINUTE, MAX_ID_CHARS, bearer_token, read_json
+from guestwire.model.ids import SessionId
+from guestwire.net.clock import Clock
+from guestwire.protocols.guest_session.rest import SESSIONS_PATH, SessionAnswer, parse_session_request
+from guestwire.protocols.guest_session.session import GuestDetails
+from guestwire.settings import GatewaySettings
+
+__all__ = ["EXTENSIONS", "SOCKET_PATH", "RelayRoutes"]
+
+SOCKET_PATH = "/ws"
+
+EXTENSIONS = ("typing", "end", "hello", "resume", "receipts")
+"""What a browser may use here (guest-session §6)."""
+
+MIN_KEY_CHARS = 16
+MAX_KEY_CHARS = 255
+"""An idempotency key gives a token to whoever repeats it, so it must be hard to guess; a UUID has 36 characters."""
+
+_MINUTES_A_DAY = 1440
+
+
+class RelayRoutes:
+    """Creates, checks and erases sessions in the log."""
+
+    def __init__(self, settings: GatewaySettings, hub: Hub, log: SessionLog, *, clock: Clock, metrics: Metrics) -> None:
+        """Take what the calls need."""
+        self._settings = settings
+        self._hub = hub
+        self._log = log
+        self._clock = clock
+        self._metrics = metrics
+        self._creations = AddressLimits(
+            per_minute=settings.sessions_per_minute,
+            burst=settings.sessions_burst,
+            per_minute_total=settings.sessions_per_minute_total,
+        )
+        self._creations_a_day = AddressLimits(
+            per_minute=settings.sessions_per_day / _MINUTES_A_DAY,
+            burst=settings.sessions_per_day,
+            per_minute_total=settings.sessions_per_day_total / _MINUTES_A_DAY,
+            burst_total=settings.sessions_per_day_total,
+        )
+        self._checks = AddressLimits(
+            per_minute=CHECKS_PER_MINUTE,
+            burst=CHECKS_BURST,
+            per_minute_total=settings.sessions_per_minute_total * 2,
+        )
+
+    def routes(self) -> list[Route]:
+        """Return the routes; each path once."""
+        return [
+            Route(SESSIONS_PATH, self.create, methods=["POST"]),
+            Route(f"{SESSIONS_PATH}/{{session_id}}", self.check_or_erase, methods=["DELETE", "GET"]),
+        ]
+
+    async def create(self, request: Request) -> Response:
+        """Answer `POST /api/v2/chat/guestsessions`; the same key and body within 24 h give the same session."""
+        body = await read_json(request)
+        details = parse_session_request(body)
+        key = _idempotency_key(request)
+        self._limit(self._creations, request)
+        self._limit(self._creations_a_day, request)
+        sid, is_new = SessionId(secrets.token_hex(16)), True
+        if key is not None:
+            entry = await self._log.idempotency(key, _request_hash(details), sid, now_ms(self._clock))
+            if entry.request_hash != _request_hash(details):
+                raise Problem("The Idempotency-Key was used before with another body.", code="conflict")
+            sid = entry.sid
+        try:
+            await self._hub.create(sid, details, epoch=secrets.token_hex(16))
+        except SessionExists:
+            is_new = False
+        # A new token each time: the first one was never kept, only its hash.
+        token = await self._hub.tokens.issue(sid)
+        if is_new:
+            self._metrics.sessions_created.inc()
+        answer = SessionAnswer(
+            session_id=sid,
+            token=token.reveal(),
+            external_contact_id=details.external_contact_id,
+            web_socket_url=self._socket_url(request),
+            expires_in=self._hub.tokens.ttl_ms / 1000,
+            extensions=EXTENSIONS,
+        )
+        return _json(answer)
+
+    async def check_or_erase(self, request: Request) -> Response:
+        """Answer `GET` and `DELETE …/guestsessions/{sessionId}`; for both the session's own token is needed."""
+        pair = await self._authorise(request)
+        if request.method == "DELETE":
+            await self._hub.erase(pair.sid)
+            return Response(status_code=204)
+        left_s = max(0, pair.expires_ms - now_ms(self._clock)) // 1000
+        return _json({"sessionId": pair.sid, "status": "valid", "expiresIn": left_s})
+
+    async def _authorise(self, request: Request) -> Pair:
+        session_id: str = request.path_params["session_id"]
+        token = bearer_token(request)
+        if token is None or len(session_id) > MAX_ID_CHARS:
+            raise SessionExpired  # the same answer for "not there" and "not yours"
+        self._limit(self._checks, request)
+        pair = await self._hub.tokens.check(session_id, token)
+        if pair is None:
+            raise SessionExpired
+        return pair
+
+    def _limit(self, limits: AddressLimits, request: Request) -> None:
+        wait_s = limits.take(request.client.host if request.client else "", self._clock.now())
+        if wait_s > 0:
+            raise RateLimited(retry_after_s=wait_s)
+
+    def _socket_url(self, request: Request) -> str:
+        if self._settings.public_url is not None:
+            base = self._settings.public_url.rstrip("/")
+        else:
+            host = request.headers.get("host", "")
+            # Behind a proxy that ends TLS the request comes as http; the page's own origin knows better.
+            is_tls = request.url.scheme == "https" or request.headers.get("origin") == f"https://{host}"
+            base = f"http{'s' if is_tls else ''}://{host}"
+        return f"ws{base.removeprefix('http')}{SOCKET_PATH}"
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not MIN_KEY_CHARS <= len(key) <= MAX_KEY_CHARS:
+        raise Problem(
+            f"Expected an Idempotency-Key of {MIN_KEY_CHARS} to {MAX_KEY_CHARS} characters, such as a UUID.",
+            code="bad-request",
+        )
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _request_hash(details: GuestDetails) -> bytes:
+    # What was understood, not the bytes: another order of members is the same request.
+    return hashlib.sha256(msgspec.json.encode((details.name, details.email, details.external_contact_id))).digest()
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")

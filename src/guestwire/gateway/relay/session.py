@@ -1,0 +1,366 @@
+"""One guest session in use: what all its browser connections and its upstream share.
+
+Everything that is shown, sent upstream or acknowledged is in the log first. Readers are told that the log moved by the
+log itself; what passes through here to them is only what is not kept.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from guestwire.errors import ConversationEnded, LocalProtocolError
+from guestwire.gateway.log import NewRecord, Outgoing, SessionLog, SessionRow, SessionState
+from guestwire.gateway.relay import bodies
+from guestwire.gateway.relay.interface import FailPoint, Upstream, UpstreamFactory, no_fail_point
+from guestwire.gateway.relay.tokens import now_ms
+from guestwire.model.content import ContentItem
+from guestwire.model.events import (
+    ConversationStatus,
+    ConversationUpdated,
+    Event,
+    Fate,
+    Message,
+    ProviderError,
+    Typing,
+)
+from guestwire.model.ids import ClientId, SessionId
+from guestwire.net.clock import Clock
+from guestwire.protocols.guest_session.rest import SessionRequest
+from guestwire.protocols.guest_session.session import GuestDetails
+from guestwire.protocols.guest_session.wire import ConversationUpdateFrame, ErrorFrame, ReceiptFrame, TypingFrame
+
+__all__ = ["Reader", "RelaySession", "pack_details"]
+
+TYPING_EVERY_S = 3.0
+"""All tabs together tell the provider at most so often (guest-session §4.2)."""
+
+_LOOK_BACK = 100
+"""Records of the end of a log that are searched for the conversation's state when a session is taken up."""
+
+
+class Reader(Protocol):
+    """A browser connection, as its session sees it."""
+
+    @property
+    def tab(self) -> str | None:
+        """Which tab it is, where it said so."""
+
+    @property
+    def active_at(self) -> float:
+        """When the guest last did something there, in monotonic seconds."""
+
+    @property
+    def seen(self) -> int:
+        """The `seq` up to which it has everything, as far as we know."""
+
+    def show_volatile(self, frame: TypingFrame | ErrorFrame, after: int) -> None:
+        """Show what is not kept, once everything up to `after` was sent."""
+
+    def session_ended(self, at_seq: int) -> None:
+        """The record `at_seq` is the last: close when it was sent."""
+
+    def close_for(self, error_code: str) -> None:
+        """Close with the close code of an error."""
+
+
+class RelaySession:
+    """A session in use."""
+
+    def __init__(
+        self,
+        row: SessionRow,
+        log: SessionLog,
+        upstreams: UpstreamFactory,
+        *,
+        clock: Clock,
+        retention_s: float,
+        starts_at_open: bool = False,
+        is_new: bool = False,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(16),
+        fail_point: FailPoint = no_fail_point,
+        on_end: Callable[[RelaySession], None] = lambda session: None,  # noqa: ARG005
+    ) -> None:
+        """Take up a session of the log; nothing is started.
+
+        Args:
+            row: As the log has it.
+            upstreams: Makes the way to the provider.
+            retention_s: How long the session is kept after its end.
+            starts_at_open: Go to the provider with the first connection; otherwise with the first message.
+            is_new: Nobody was ever connected to it.
+            new_id: Returns 128 random bits in hex.
+            fail_point: See `FailPoint`.
+            on_end: Called when the conversation has ended.
+        """
+        self._row = row
+        self._log = log
+        self._clock = clock
+        self._retention_ms = int(retention_s * 1000)
+        self._starts_at_open = starts_at_open
+        self._is_first = is_new
+        self._new_id = new_id
+        self._fail_point = fail_point
+        self._on_end = on_end
+        self._typed_at: float | None = None
+        self._last_update: ConversationUpdated | None = None
+        self._ended_at: int | None = row.head if row.state is SessionState.ENDED else None
+        self._has_started = False
+        self.readers: set[Reader] = set()
+        self.read_seq = 0
+        self._upstream = upstreams(self)
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def sid(self) -> SessionId:
+        """Our id of the session."""
+        return self._row.sid
+
+    @property
+    def log(self) -> SessionLog:
+        """Where it is kept."""
+        return self._log
+
+    @property
+    def details(self) -> GuestDetails:
+        """Who the guest is."""
+        return unpack_details(self._row.details)
+
+    @property
+    def provider_ref(self) -> bytes:
+        """What reached the provider's session when this one was loaded."""
+        return self._row.provider_ref
+
+    @property
+    def upstream(self) -> Upstream:
+        """The way to the provider."""
+        return self._upstream
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the conversation is over."""
+        return self._ended_at is not None
+
+    @property
+    def ended_at(self) -> int | None:
+        """The `seq` of the last record, once the conversation is over."""
+        return self._ended_at
+
+    @property
+    def can_be_dropped(self) -> bool:
+        """Whether nobody would miss it from memory."""
+        return not self.readers and (self.has_ended or not self._has_started)
+
+    # --- browsers -----------------------------------------------------------------------------------------------------
+
+    def join(self, reader: Reader, *, most: int) -> bool:
+        """Add a connection; with more than `most` the one that idles longest is closed, the same tab's before others.
+
+        Returns:
+            Whether it is the first one that the session ever had.
+        """
+        if len(self.readers) >= most:
+            same_tab = [other for other in self.readers if reader.tab is not None and other.tab == reader.tab]
+            idlest = min(same_tab or self.readers, key=lambda other: other.active_at)
+            self.readers.discard(idlest)
+            idlest.close_for("too-many-tabs")
+        self.readers.add(reader)
+        is_first, self._is_first = self._is_first, False
+        if self._starts_at_open and not self.has_ended:
+            self._start()
+        return is_first
+
+    def leave(self, reader: Reader) -> None:
+        """Remove a connection; leaving ends nothing."""
+        self.readers.discard(reader)
+
+    async def accept(self, client_id: ClientId, text: str, content: tuple[ContentItem, ...] = ()) -> ReceiptFrame:
+        """Take a guest's message; when this returns it is durable, and the provider gets it in its turn.
+
+        Raises:
+            LogConflict: The client id was used with another body.
+            ConversationEnded: The conversation is over.
+            OutboxFull: Too many messages wait.
+            SessionGone: The session was erased.
+            LogUnavailable: It was not kept.
+        """
+        accepted = await self._log.accept(
+            self.sid,
+            client_id,
+            bodies.outgoing_body(text, content),
+            bodies.guest_message(self.sid, client_id, text, content, self._clock.utc()),
+        )
+        self._fail_point("after-accept")
+        if not self.has_ended:
+            self._start()
+            self._upstream.wake()
+        return bodies.accepted_receipt(self.sid, client_id, accepted.seq)
+
+    def guest_typing(self) -> None:
+        """Pass on that the guest types in some tab; not before there is a conversation."""
+        now = self._clock.now()
+        is_due = self._typed_at is None or now - self._typed_at >= TYPING_EVERY_S
+        if self._has_started and not self.has_ended and is_due:
+            self._typed_at = now
+            self._upstream.typing()
+
+    async def guest_ends(self) -> None:
+        """End the conversation: at the provider, or here when it never heard of it.
+
+        Raises:
+            SessionGone: The session was erased.
+            LogUnavailable: It was not kept.
+        """
+        if self.has_ended:
+            return
+        if self._has_started:
+            self._upstream.end()
+        else:
+            await self._end(ConversationUpdated(status=ConversationStatus.ENDED, reason="guest-left"))
+
+    async def starts_new(self) -> None:
+        """Start a new conversation in the same session.
+
+        Raises:
+            ConversationEnded: It has ended, and this provider starts a new one only with a new session.
+            LocalProtocolError: The conversation goes on.
+        """
+        if self.has_ended:
+            raise ConversationEnded
+        raise LocalProtocolError("Expected start-new after the end of the conversation, got it before.")
+
+    def note_read(self, seq: int) -> None:
+        """Note what the guest has read in some tab."""
+        self.read_seq = max(self.read_seq, seq)
+
+    # --- the provider -------------------------------------------------------------------------------------------------
+
+    def take_up(self) -> None:
+        """Go on where a gateway before us stopped."""
+        if not self.has_ended:
+            self._start()
+            self._upstream.wake()
+
+    async def find_state(self) -> None:
+        """Read the conversation's state from the log, so that a provider that repeats it is not recorded twice."""
+        head = self._row.head
+        after = max(self._row.floor, head - _LOOK_BACK)
+        while after < head and (page := await self._log.read(self.sid, after)) is not None and page.records:
+            for record in page.records:
+                if record.kind == "conversation-update":
+                    frame = msgspec.json.decode(record.body, type=ConversationUpdateFrame)
+                    if frame.status in set(ConversationStatus):
+                        self._last_update = ConversationUpdated(
+                            status=ConversationStatus(frame.status), agent_name=frame.agent_name
+                        )
+            after = page.records[-1].seq
+
+    async def provider_said(self, events: Sequence[Event]) -> None:
+        """See `SessionLink.provider_said`."""
+        records: list[NewRecord] = []
+        last = self._last_update
+        for event in events:
+            match event:
+                case Message():
+                    records.append(bodies.message_record(event, self._new_id(), self._clock.utc()))
+                case ConversationUpdated() if event.status is ConversationStatus.ENDED:
+                    await self._append(records, last)
+                    records = []
+                    await self._end(event)
+                case ConversationUpdated() if not bodies.is_volatile(event):
+                    if not _says_nothing_new(event, last):
+                        records.append(bodies.conversation_record(event, self._new_id()))
+                        last = event
+                case Typing() if event.sender != "guest":
+                    await self._append(records, last)
+                    records = []
+                    await self._show(TypingFrame(sender=event.sender, duration=event.duration))
+                case ProviderError():
+                    await self._append(records, last)
+                    records = []
+                    await self._show(
+                        ErrorFrame(
+                            code=event.code,
+                            text=event.text,
+                            retry_after=event.retry_after,
+                            client_id=event.client_id,
+                        )
+                    )
+                case _:
+                    pass  # receipts are the outbox's, states of the connection our own, unknown frames nobody's
+        await self._append(records, last)
+
+    async def aclose(self) -> None:
+        """Stop the upstream; the conversation goes on."""
+        await self._upstream.aclose()
+
+    # --- within -------------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._has_started = True
+        self._upstream.start()
+
+    async def _append(self, records: Sequence[NewRecord], last_update: ConversationUpdated | None) -> None:
+        if records and not self.has_ended:
+            self._fail_point("before-append")
+            await self._log.append(self.sid, records)
+            self._fail_point("after-append")
+            self._last_update = last_update  # not before: what was not kept is said again, and is news then
+
+    async def _end(self, event: ConversationUpdated) -> None:
+        sid = self.sid
+
+        def failed(message: Outgoing) -> NewRecord:
+            return bodies.receipt(
+                sid, message.client_id, message.message_seq, Fate(message.state.value), code="conversation-ended"
+            )
+
+        now = now_ms(self._clock)
+        record = bodies.conversation_record(event, self._new_id())
+        self._fail_point("before-append")
+        seqs = await self._log.end(sid, record, now, failed, expires_ms=now + self._retention_ms)
+        self._fail_point("after-append")
+        if seqs:
+            self._ended_at = seqs[-1]
+        elif self._ended_at is None:
+            self._ended_at = (await self._log.head(sid)).head
+        for reader in tuple(self.readers):
+            reader.session_ended(self._ended_at)
+        self._on_end(self)
+
+    async def _show(self, frame: TypingFrame | ErrorFrame) -> None:
+        if not self.readers:
+            return
+        head = (await self._log.head(self.sid)).head
+        for reader in tuple(self.readers):
+            reader.show_volatile(frame, head)
+
+
+def _says_nothing_new(event: ConversationUpdated, last: ConversationUpdated | None) -> bool:
+    # A provider repeats the conversation's state on every connection. Nobody wants to read it every time.
+    return (
+        last is not None
+        and event.id is None
+        and (last.status, last.agent_name) == (event.status, event.agent_name)
+        and event.reason in {None, last.reason}
+        and event.read_only in {None, last.read_only}
+    )
+
+
+def pack_details(details: GuestDetails) -> bytes:
+    """Return what the log keeps about the guest."""
+    return msgspec.json.encode(
+        SessionRequest(name=details.name, email=details.email, external_contact_id=details.external_contact_id)
+    )
+
+
+def unpack_details(packed: bytes) -> GuestDetails:
+    """Return what `pack_details` packed."""
+    if not packed:
+        return GuestDetails()
+    request = msgspec.json.decode(packed, type=SessionRequest)
+    return GuestDetails(name=request.name, email=request.email, external_contact_id=request.external_contact_id)

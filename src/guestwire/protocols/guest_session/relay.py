@@ -1,0 +1,613 @@
+"""Gateway half of the guest-session protocol: one browser's connection to a server that keeps a log.
+
+Theory of operation. A connection is a reader of one session's log with a cursor. The shell reads pages that follow
+`cursor` and feeds them (`page_read`); the core turns each record into a frame, moves the cursor, and says `synced` when
+it has reached where the log stood at the welcome. Replay and live delivery are the same code, so nothing can fall
+between them. Everything else hangs on the cursor: a page that does not follow it closes the connection (4410), an end
+is the end once the cursor has passed it, and a volatile frame waits until the records it came after were sent.
+
+The shell feeds every text frame (`frame_received`), then drains `effects()` (frames to write, the close) and
+`commands()` (what is asked of the session). It answers commands by calling back: `admitted` or `close_for` to
+`CheckPair`, `accepted` or `refuse` to `SendMessage`, `pong` to `ReportHead`.
+
+A connection that brought its pair in the query is *plain*: a client of the tutorial, which knows nothing of §6. It gets
+the four kinds of §4.1 without numbers, and what it sent itself is left out.
+
+Source: guest-session §4 and §6.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import ceil
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+from guestwire.errors import ERRORS, LocalProtocolError
+from guestwire.model.content import ContentItem, parse_content
+from guestwire.model.events import UnknownReason
+from guestwire.model.secret import Secret
+from guestwire.model.token_bucket import TokenBucket
+from guestwire.protocols.guest_session.server import (
+    BURST_FRAMES,
+    FRAMES_PER_S,
+    EndConversation,
+    SendMessage,
+    ShowTyping,
+)
+from guestwire.protocols.guest_session.wire import (
+    MAX_TEXT_BYTES,
+    AckFrame,
+    BadFrame,
+    EndFrame,
+    ErrorFrame,
+    GuestMessageFrame,
+    GuestTypingFrame,
+    HelloFrame,
+    InboundFrame,
+    Limits,
+    MoveFrame,
+    OutboundFrame,
+    PingFrame,
+    PongFrame,
+    ReadFrame,
+    ReceiptFrame,
+    StartNewFrame,
+    SyncedFrame,
+    TypingFrame,
+    WelcomeFrame,
+    decode_inbound,
+    encode,
+)
+
+__all__ = [
+    "BLOCKED_S",
+    "HELLO_S",
+    "MOST_BEHIND_BYTES",
+    "MOST_BEHIND_RECORDS",
+    "RELAY_STATES",
+    "CheckPair",
+    "CloseSocket",
+    "NoteRead",
+    "NoteSeen",
+    "RelayCommand",
+    "RelayConnection",
+    "RelayEffect",
+    "RelayInput",
+    "RelayState",
+    "ReportHead",
+    "SendFrame",
+    "SequencedRecord",
+    "StartNew",
+    "next_relay_state",
+]
+
+HELLO_S = 5.0
+"""A connection without a query says hello within this (§6.1)."""
+
+BLOCKED_S = 10.0
+"""A reader that takes nothing for so long is cut off (reliability 2.7)."""
+
+MOST_BEHIND_RECORDS = 2000
+MOST_BEHIND_BYTES = 2 * 1024 * 1024
+"""A reader that had caught up and falls so far behind is cut off; what it lacked at its welcome does not count."""
+
+MOST_REFUSED = 100
+"""So many frames over the rate, and the connection is closed: ten seconds of the worst that a loop in a page does."""
+
+MOST_HELD = 32
+"""Frames that may follow `hello` before its answer."""
+
+MAX_CLIENT_ID_CHARS = 64
+
+_PLAIN_KINDS = frozenset({"message", "bot-message", "conversation-update"})
+
+
+class RelayState(StrEnum):
+    """Where a browser's connection is."""
+
+    GREETING = "greeting"
+    CHECKING = "checking"
+    CATCHING_UP = "catching-up"
+    LIVE = "live"
+    PLAIN = "plain"
+    CLOSED = "closed"
+
+
+class RelayInput(StrEnum):
+    """What can happen to it."""
+
+    HELLO = "hello"
+    ADMITTED = "admitted"
+    ADMITTED_PLAIN = "admitted-plain"
+    CAUGHT_UP = "caught-up"
+    CLOSE = "close"
+
+
+_S, _I = RelayState, RelayInput
+
+# A plain connection starts at `checking`: its pair came with the upgrade. Anything may be closed, also twice: the
+# browser goes away while we are about to close.
+RELAY_STATES: dict[RelayState, dict[RelayInput, RelayState]] = {
+    _S.GREETING: {_I.HELLO: _S.CHECKING, _I.CLOSE: _S.CLOSED},
+    _S.CHECKING: {_I.ADMITTED: _S.CATCHING_UP, _I.ADMITTED_PLAIN: _S.PLAIN, _I.CLOSE: _S.CLOSED},
+    _S.CATCHING_UP: {_I.CAUGHT_UP: _S.LIVE, _I.CLOSE: _S.CLOSED},
+    _S.LIVE: {_I.CLOSE: _S.CLOSED},
+    _S.PLAIN: {_I.CLOSE: _S.CLOSED},
+    _S.CLOSED: {_I.CLOSE: _S.CLOSED},
+}
+
+_READING = frozenset({_S.CATCHING_UP, _S.LIVE, _S.PLAIN})
+
+
+def next_relay_state(state: RelayState, what: RelayInput) -> RelayState:
+    """Look up the table.
+
+    Raises:
+        LocalProtocolError: The shell told of something that can't happen in this state; the connection is as before.
+    """
+    try:
+        return RELAY_STATES[state][what]
+    except KeyError:
+        expected = ", ".join(sorted(RELAY_STATES[state]))
+        raise LocalProtocolError(f"Expected one of {expected} while {state}, got {what}.") from None
+
+
+# --- effects and commands ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SendFrame:
+    """Write this frame."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSocket:
+    """Close after what was written; nothing follows."""
+
+    code: int
+    reason: str
+
+
+RelayEffect: TypeAlias = SendFrame | CloseSocket
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPair:
+    """Is this the session's own token? Answer with `admitted` or `close`."""
+
+    session_id: str
+    token: Secret
+    tab: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartNew:
+    """The guest wants a new conversation in the same session."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportHead:
+    """Answer with `pong`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSeen:
+    """This tab has everything up to `seq`; for retention only."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRead:
+    """The guest has read everything up to `seq`."""
+
+    seq: int
+
+
+RelayCommand: TypeAlias = (
+    CheckPair | SendMessage | ShowTyping | EndConversation | StartNew | ReportHead | NoteSeen | NoteRead
+)
+
+
+class SequencedRecord(Protocol):
+    """A record of the log: `body` is a JSON object of ours, at least one member, without `seq`."""
+
+    @property
+    def seq(self) -> int:
+        """Its number in the session's log."""
+
+    @property
+    def kind(self) -> str:
+        """The frame's `type`."""
+
+    @property
+    def body(self) -> bytes:
+        """The frame but for its number."""
+
+    @property
+    def order_key(self) -> str | None:
+        """Its place in the provider's order."""
+
+    @property
+    def late(self) -> bool:
+        """Whether it came after newer ones."""
+
+
+class RelayConnection:
+    """One browser's connection."""
+
+    def __init__(self, now: float, *, is_plain: bool) -> None:
+        """Start with an open socket.
+
+        Args:
+            now: Monotonic seconds.
+            is_plain: The pair came with the query and was checked; call `admitted` next.
+        """
+        self.is_plain = is_plain
+        self._state = RelayState.CHECKING if is_plain else RelayState.GREETING
+        self._bucket = TokenBucket(rate=FRAMES_PER_S, burst=BURST_FRAMES)
+        self._refused = 0
+        self._held: deque[tuple[str, float]] = deque()
+        self._hello: HelloFrame | None = None
+        self._effects: deque[RelayEffect] = deque()
+        self._commands: deque[RelayCommand] = deque()
+        self._own: set[str] = set()
+        self._cursor = 0
+        self._epoch = ""
+        self._welcomed_at = 0
+        self._mode: Literal["plain", "resume", "reset"] | None = None
+        self._ends_at: int | None = None
+        self._volatile: tuple[str, int] | None = None
+        self._hello_until: float | None = None if is_plain else now + HELLO_S
+        self._blocked_until: float | None = None
+
+    # --- what the shell asks ------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> RelayState:
+        """Where the connection is."""
+        return self._state
+
+    @property
+    def cursor(self) -> int:
+        """The `seq` of the last record that was sent; the next page follows it."""
+        return self._cursor
+
+    @property
+    def mode(self) -> Literal["plain", "resume", "reset"] | None:
+        """How it was let in; None before."""
+        return self._mode
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether it takes pages."""
+        return self._state in _READING
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is over."""
+        return self._state is RelayState.CLOSED
+
+    def effects(self) -> list[RelayEffect]:
+        """Return what to write, in order, and forget it."""
+        effects = list(self._effects)
+        self._effects.clear()
+        return effects
+
+    def commands(self) -> list[RelayCommand]:
+        """Return what is asked of the session, in order, and forget it; nothing once the connection is closed."""
+        commands = list(self._commands)
+        self._commands.clear()
+        return commands
+
+    def next_deadline(self) -> float | None:
+        """Return when `timer_due` is to be called; None while nothing is waited for."""
+        return self._hello_until if self._hello_until is not None else self._blocked_until
+
+    # --- from the browser ---------------------------------------------------------------------------------------------
+
+    def frame_received(self, text: str, now: float) -> None:
+        """Take one text frame.
+
+        Args:
+            text: Anything; what is not understood is answered with an `error` frame and dropped.
+            now: Monotonic seconds.
+        """
+        match self._state:
+            case RelayState.CLOSED:
+                return
+            case RelayState.GREETING:
+                self._greet(text, now)
+            case RelayState.CHECKING:
+                # What the guest sends right behind its hello waits for the answer.
+                if len(self._held) >= MOST_HELD:
+                    self._close_for("rate-limited")
+                else:
+                    self._held.append((text, now))
+            case RelayState.CATCHING_UP | RelayState.LIVE | RelayState.PLAIN:
+                self._take(text, now)
+
+    def closed(self) -> None:
+        """Note that the socket is closed, whoever closed it."""
+        self._be_closed()
+
+    # --- from the session ---------------------------------------------------------------------------------------------
+
+    def admitted(self, *, epoch: str, floor: int, head: int, is_first: bool = False, token: str | None = None) -> None:
+        """Let the connection in; pages follow.
+
+        Args:
+            epoch: The log's.
+            floor: The newest `seq` that was trimmed.
+            head: The newest `seq`.
+            is_first: The session never had a connection: a plain one then gets what is there already.
+            token: A new session token for this client, where it gets one.
+        """
+        if self.is_closed:
+            return
+        self._epoch = epoch
+        self._welcomed_at = head
+        if self.is_plain:
+            self._state = next_relay_state(self._state, RelayInput.ADMITTED_PLAIN)
+            self._mode = "plain"
+            self._cursor = floor if is_first else head
+        else:
+            self._state = next_relay_state(self._state, RelayInput.ADMITTED)
+            after = None if self._hello is None or self._hello.epoch != epoch else self._hello.after
+            resumes = after is not None and floor <= after <= head
+            self._mode = "resume" if resumes else "reset"
+            self._cursor = after if after is not None and resumes else floor
+            self._send(WelcomeFrame(mode=self._mode, epoch=epoch, seq=head, limits=Limits(), token=token))
+            self._after_records()
+        held, self._held = self._held, deque()
+        for text, at in held:
+            self.frame_received(text, at)
+
+    def page_read(self, records: Sequence[SequencedRecord]) -> bool:
+        """Send the records that follow `cursor`.
+
+        Returns:
+            Whether they did follow it; if not, nothing was sent and the connection is closed (4410).
+        """
+        if not self.is_reading:
+            return True
+        for expected, record in enumerate(records, start=self._cursor + 1):
+            if record.seq != expected:
+                self.close(4410, "position lost")
+                return False
+        for record in records:
+            if self._is_for_us(record):
+                self._effects.append(SendFrame(_frame(record, numbered=not self.is_plain)))
+        if records:
+            self._cursor = records[-1].seq
+            self._after_records()
+        return True
+
+    def position_seen(self, *, epoch: str) -> None:
+        """Compare the log's epoch with the welcome's: a log that changed its identity resets its readers."""
+        if self.is_reading and epoch != self._epoch:
+            self.close(4410, "position lost")
+
+    def session_ended(self, at_seq: int) -> None:
+        """Close when the record `at_seq`, the end, has been sent."""
+        self._ends_at = at_seq
+        self._after_records()
+
+    def sending(self, client_id: str) -> None:
+        """Note a message of this connection before it is accepted, so that a plain one is not shown its own words."""
+        if self.is_plain:
+            self._own.add(client_id)
+
+    def accepted(self, receipt: ReceiptFrame) -> None:
+        """Tell that a message is durable; call it only when it is."""
+        if not self.is_plain:
+            self._send(receipt)
+        elif receipt.message_seq is not None and receipt.message_seq <= self._cursor:
+            self._own.discard(receipt.client_id)  # said again: its record won't come
+
+    def refuse(
+        self, code: str, *, client_id: str | None = None, text: str | None = None, retry_after: float | None = None
+    ) -> None:
+        """Answer that something can't be done; `text` defaults to the code's summary."""
+        if client_id is not None:
+            self._own.discard(client_id)
+        self._send(
+            ErrorFrame(code=code, text=text or ERRORS[code].summary, retry_after=retry_after, client_id=client_id)
+        )
+
+    def pong(self, head: int) -> None:
+        """Answer a ping."""
+        self._send(PongFrame(seq=head))
+
+    def show_volatile(self, frame: TypingFrame | ErrorFrame, after: int) -> None:
+        """Send a frame that is not kept, once everything up to `after` was sent; only the newest one waits."""
+        if not self.is_reading or (self.is_plain and isinstance(frame, ErrorFrame)):
+            return
+        self._volatile = (encode(frame), after)
+        self._send_volatile()
+
+    def blocked(self, now: float) -> None:
+        """Note that the socket takes nothing more; the second note changes nothing."""
+        if self._blocked_until is None and self.is_reading:
+            self._blocked_until = now + BLOCKED_S
+
+    def unblocked(self) -> None:
+        """Note that the socket takes frames again."""
+        self._blocked_until = None
+
+    def lagging(self, head: int, unsent_bytes: int) -> None:
+        """Say how far the log is ahead of this reader; too far closes it.
+
+        Args:
+            head: The newest `seq`.
+            unsent_bytes: Size of what came since the welcome and was not sent.
+        """
+        behind = head - max(self._cursor, self._welcomed_at)
+        if self.is_reading and (behind > MOST_BEHIND_RECORDS or unsent_bytes > MOST_BEHIND_BYTES):
+            self._close_for("too-slow")
+
+    @property
+    def counts_from(self) -> int:
+        """The `seq` after which unsent records count as lag."""
+        return max(self._cursor, self._welcomed_at)
+
+    def timer_due(self, now: float) -> None:
+        """Do what `next_deadline` was for; does nothing when it is too early."""
+        deadline = self.next_deadline()
+        if deadline is None or now < deadline:
+            return
+        self._close_for("hello-timeout" if self._state is RelayState.GREETING else "too-slow")
+
+    def move(self, retry_after: float) -> None:
+        """Ask the client to come back after `retry_after` seconds, and close (4409)."""
+        if self.is_closed:
+            return
+        if not self.is_plain:
+            self._send(MoveFrame(retry_after=retry_after))
+        self._close_for("moved")
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close; does nothing when it is closed already."""
+        if not self.is_closed:
+            self._be_closed()
+            self._effects.append(CloseSocket(code, reason))
+
+    def close_for(self, error_code: str) -> None:
+        """Close with the close code of an error; does nothing when it is closed already."""
+        self._close_for(error_code)
+
+    # --- within -------------------------------------------------------------------------------------------------------
+
+    def _greet(self, text: str, now: float) -> None:
+        self._bucket.take(now)
+        frame = decode_inbound(text)
+        if not isinstance(frame, HelloFrame):
+            self.close(4400, "expected hello first")
+            return
+        self._state = next_relay_state(self._state, RelayInput.HELLO)
+        self._hello_until = None
+        self._hello = msgspec.structs.replace(frame, token="")  # one copy of a token less
+        self._commands.append(CheckPair(frame.session_id, Secret(frame.token), frame.tab))
+
+    def _take(self, text: str, now: float) -> None:
+        wait_s = self._bucket.take(now)
+        frame = decode_inbound(text)
+        if wait_s > 0:
+            self._refused += 1
+            self._refuse("rate-limited", frame, retry_after=float(ceil(wait_s)))
+            if self._refused >= MOST_REFUSED:
+                self._close_for("rate-limited")
+            return
+        match frame:
+            case GuestMessageFrame():
+                self._take_message(frame)
+            case GuestTypingFrame():
+                self._commands.append(ShowTyping())
+            case EndFrame():
+                self._commands.append(EndConversation())
+            case PingFrame() if not self.is_plain:
+                self._commands.append(ReportHead())
+            case AckFrame() if not self.is_plain and frame.seq >= 0:
+                self._commands.append(NoteSeen(min(frame.seq, self._cursor)))
+            case ReadFrame() if not self.is_plain and frame.seq >= 0:
+                self._commands.append(NoteRead(min(frame.seq, self._cursor)))
+            case StartNewFrame() if not self.is_plain:
+                self._commands.append(StartNew())
+            case _:
+                self._refuse("bad-frame", frame)
+
+    def _take_message(self, frame: GuestMessageFrame) -> None:
+        text = frame.text or ""
+        content: tuple[ContentItem, ...] = parse_content(frame.content)
+        client_id = frame.client_id
+        if client_id is not None and not (0 < len(client_id) <= MAX_CLIENT_ID_CHARS and client_id.isprintable()):
+            self.refuse("bad-frame", text=f"Expected a clientId of 1 to {MAX_CLIENT_ID_CHARS} printable characters.")
+        elif not text.strip() and not content:
+            self._refuse("message-blank", frame)
+        elif len(text.encode()) > MAX_TEXT_BYTES:
+            self._refuse("message-too-long", frame)
+        else:
+            self._commands.append(SendMessage(text=text, content=content, client_id=client_id))
+
+    def _refuse(self, code: str, frame: InboundFrame | BadFrame, retry_after: float | None = None) -> None:
+        words = _WORDS[frame.reason] if isinstance(frame, BadFrame) and code == "bad-frame" else None
+        client_id = frame.client_id if isinstance(frame, GuestMessageFrame) else None
+        self.refuse(code, client_id=client_id, text=words, retry_after=retry_after)
+
+    def _is_for_us(self, record: SequencedRecord) -> bool:
+        if not self.is_plain:
+            return True
+        if record.kind not in _PLAIN_KINDS:
+            return False
+        if not self._own or record.kind != "message":
+            return True
+        client_id = msgspec.json.decode(record.body, type=_Own).client_id
+        if client_id not in self._own:
+            return True
+        self._own.discard(client_id)  # a record comes once
+        return False
+
+    def _after_records(self) -> None:
+        """Do what was waiting for the cursor: synced first, then what is not kept, then the end."""
+        if self._state is RelayState.CATCHING_UP and self._cursor >= self._welcomed_at:
+            self._state = next_relay_state(self._state, RelayInput.CAUGHT_UP)
+            self._send(SyncedFrame(seq=self._cursor))
+        self._send_volatile()
+        is_caught_up = self._state in {RelayState.LIVE, RelayState.PLAIN}
+        if is_caught_up and self._ends_at is not None and self._cursor >= self._ends_at:
+            self.close(1000, "the conversation has ended")
+
+    def _send_volatile(self) -> None:
+        if self._volatile is None or self._blocked_until is not None:
+            return
+        text, after = self._volatile
+        if self._state in {RelayState.LIVE, RelayState.PLAIN} and self._cursor >= after:
+            self._volatile = None
+            self._effects.append(SendFrame(text))
+
+    def _send(self, frame: OutboundFrame) -> None:
+        if not self.is_closed:
+            self._effects.append(SendFrame(encode(frame)))
+
+    def _close_for(self, error_code: str) -> None:
+        close_code = ERRORS[error_code].close_code
+        assert close_code is not None  # noqa: S101 - the caller's constant
+        self.close(close_code, error_code)
+
+    def _be_closed(self) -> None:
+        self._state = next_relay_state(self._state, RelayInput.CLOSE)
+        self._hello_until = self._blocked_until = None
+        self._volatile = None
+        self._held.clear()
+        self._commands.clear()
+
+
+class _Own(msgspec.Struct, frozen=True, rename="camel"):
+    """What tells whose message a record is."""
+
+    client_id: str | None = None
+
+
+def _frame(record: SequencedRecord, *, numbered: bool) -> str:
+    """Return the frame of a record: its body, and its number and place at the end."""
+    if not numbered:
+        return record.body.decode()
+    place = "" if record.order_key is None else f',"orderKey":{msgspec.json.encode(record.order_key).decode()}'
+    late = ',"late":true' if record.late else ""
+    return f'{record.body[:-1].decode()},"seq":{record.seq}{place}{late}}}'
+
+
+_WORDS = {
+    UnknownReason.NOT_JSON: "Expected one JSON object, got text that is not JSON.",
+    UnknownReason.NOT_AN_OBJECT: "Expected one JSON object, got another JSON value.",
+    UnknownReason.NO_TYPE: "Expected a string member 'type', got none.",
+    UnknownReason.UNKNOWN_TYPE: "Expected a type of this protocol, got another.",
+    UnknownReason.MALFORMED: "Expected the members of this type, got one of another kind or one missing.",
+}

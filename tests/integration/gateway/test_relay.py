@@ -1,0 +1,571 @@
+"""The relay over real sockets: what browsers get, whatever happens to them and to the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guestwire.client import connect
+from guestwire.errors import ConfigError, RateLimited, SessionRefused
+from guestwire.gateway.log import SqliteSessionLog
+from guestwire.model.events import ConversationStatus, ConversationUpdated, Fate, Message, Receipt
+from guestwire.model.secret import Secret
+from guestwire.protocols.guest_session.session import GuestSession
+from guestwire.testing import FakeClock, eventually
+from tests.integration.gateway.relay_world import SESSIONS, Guest, Tab, relay_world
+
+KEY = "0f6a1c1e-7a43-4a4e-9d55-7a4d8f1b2c3d"
+
+
+async def send(tab: Tab, text: str, client_id: str) -> dict[str, Any]:
+    await tab.say(type="message", text=text, clientId=client_id)
+    return await tab.until("receipt", clientId=client_id, status="accepted")
+
+
+async def talk(guest: Guest, tab: Tab, count: int) -> None:
+    """Fill the log with what the agent says, once the guest has said something."""
+    if not tab.last:
+        await send(tab, "Hello", "c1")
+        await tab.until_seq(2)
+    await guest.upstream.says(*(Message(sender="agent", text=f"a{number}") for number in range(count)))
+
+
+async def test_a_message_all_the_way_and_a_reload(tmp_path: Path) -> None:
+    """POST, hello, send, accepted, delivered, an answer; a reload with nothing gets all, with a position the rest."""
+    async with relay_world(tmp_path) as world:
+        guest = await world.create(b'{"name":"Ada"}')
+        assert guest.answer["extensions"] == ["typing", "end", "hello", "resume", "receipts"]
+        assert guest.answer["webSocketUrl"] == guest.socket_url
+        assert guest.answer["expiresIn"] == 86_400
+        tab = await guest.open()
+        assert tab.welcome["mode"] == "reset"
+        assert tab.welcome["seq"] == 0
+        assert tab.welcome["limits"] == {"maxTextBytes": 4096, "maxFrameBytes": 65536}
+        accepted = await send(tab, "Hello", "c1")
+        assert accepted["messageSeq"] == 1
+        assert "seq" not in accepted
+        await tab.until_seq(2)
+        assert world.heard == ["Hello"]
+        assert guest.upstream.session.details.name == "Ada"
+        await guest.upstream.agent("Hi Ada")
+        await tab.until("message", text="Hi Ada")
+        assert tab.seqs == [1, 2, 3]
+        assert [frame["type"] for frame in tab.records] == ["message", "receipt", "message"]
+        assert [frame["id"] for frame in tab.records[:2]] == [accepted["id"]] * 2
+        assert all(re.fullmatch("[0-9a-f]{32}", frame["id"]) for frame in tab.records)
+        await tab.drop()
+        again = await guest.open()
+        assert again.welcome["mode"] == "reset"
+        assert again.records == sorted(tab.records, key=lambda frame: int(frame["seq"]))
+        resumed = await guest.open(again.welcome["epoch"], 2)
+        assert resumed.welcome["mode"] == "resume"
+        assert resumed.seqs == [3]
+        assert json.dumps(resumed.frames).count("synced") == 1
+
+
+async def test_restart_on_the_same_database(tmp_path: Path) -> None:
+    """Everything is there after a restart: the token, the transcript, what waits; the upstream is taken up again."""
+    async with relay_world(tmp_path) as world:
+        world.delivers = False
+        guest = await world.create()
+        quiet = await world.create()
+        tab = await guest.open()
+        await send(tab, "Still there?", "c1")
+        assert world.heard == []
+        await world.restart()
+        assert await tab.rest() == 1012
+        await eventually(lambda: guest.sid in world.upstreams and guest.upstream.calls == ["start"])
+        assert quiet.sid not in world.upstreams
+        guest.upstream.delivers = True
+        guest.upstream.wake()
+        back = await guest.open(tab.welcome["epoch"], 1)
+        assert back.welcome["mode"] == "resume"
+        await back.until_seq(2)
+        assert back.records[-1]["status"] == "delivered"
+        assert world.heard == ["Still there?"]
+        again = await send(back, "Still there?", "c1")
+        assert again["messageSeq"] == 1
+        assert world.heard == ["Still there?"]
+
+
+async def test_two_tabs_agree(tmp_path: Path) -> None:
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        one, two = await guest.open(tab="1"), await guest.open(tab="2")
+        await send(one, "from one", "c1")
+        await send(two, "from two", "c2")
+        await guest.upstream.agent("to both")
+        for tab in (one, two):
+            await tab.until_seq(5)
+        assert one.records == two.records
+        assert sorted(one.seqs) == [1, 2, 3, 4, 5]
+        assert [frame["clientId"] for frame in two.records if frame.get("from") == "guest"] == ["c1", "c2"]
+
+
+async def test_typing_is_merged_and_never_kept(tmp_path: Path) -> None:
+    clock = FakeClock(auto_jump=False)
+    async with relay_world(tmp_path, clock=clock) as world:
+        guest = await world.create()
+        one, two = await guest.open(), await guest.open()
+        await one.say(type="typing")
+        await send(one, "Hello", "c1")
+        assert guest.upstream.calls.count("typing") == 0  # there was nobody to show it to
+        for tab in (one, two, one):
+            await tab.say(type="typing")
+            await tab.say(type="ping", seq=0)
+            await tab.until("pong")
+        assert guest.upstream.calls.count("typing") == 1
+        clock.advance(3.1)
+        await two.say(type="typing")
+        await eventually(lambda: guest.upstream.calls.count("typing") == 2)
+        await guest.upstream.types()
+        for tab in (one, two):
+            assert await tab.until("typing") == {"type": "typing", "from": "agent"}
+        later = await guest.open()
+        assert "typing" not in {frame["type"] for frame in later.frames}
+
+
+async def test_a_drop_in_the_middle_of_a_replay(tmp_path: Path) -> None:
+    """A connection that breaks while 3,000 records are replayed resumes where it was: nothing twice, nothing lost."""
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        tab = await guest.open()
+        await talk(guest, tab, 3000)
+        epoch, seen = tab.welcome["epoch"], list[int]()
+        while True:
+            part = await guest.knock()
+            after = seen[-1] if seen else None
+            await part.say(type="hello", sessionId=guest.sid, token=guest.token, epoch=epoch, after=after)
+            assert (await part.next())["mode"] == ("resume" if seen else "reset")
+            for _ in range(700):
+                if (await part.next())["type"] == "synced":
+                    break
+            seen += part.seqs
+            if part.frames[-1]["type"] == "synced":
+                break
+            await part.drop()
+        assert seen == list(range(1, 3003))
+
+
+async def test_readers_in_a_storm(tmp_path: Path) -> None:
+    """Eight records a batch while tabs come and go: each sees 1, 2, 3 … without a hole, whenever it came."""
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        tab = await guest.open()
+        await send(tab, "Hello", "c1")
+
+        async def read(number: int) -> list[int]:
+            seen = [0]
+            while seen[-1] < 402:
+                part = await guest.open(tab.welcome["epoch"], seen[-1], tab=str(number))
+                while part.last < min(402, seen[-1] + 60 + number):
+                    await part.next()
+                seen += part.seqs
+                await part.drop()
+            return seen
+
+        async def speak() -> None:
+            for batch in range(50):
+                await guest.upstream.says(*(Message(sender="agent", text=f"{batch}.{n}") for n in range(8)))
+
+        speaking = asyncio.create_task(speak())
+        views = await asyncio.gather(*(read(number) for number in range(4)))
+        await speaking
+        for view in views:
+            assert view == list(range(view[-1] + 1))
+            assert view[-1] >= 402
+
+
+@pytest.mark.parametrize(
+    "epoch, after, mode",
+    [(True, 3, "resume"), (True, 0, "resume"), (True, 99, "reset"), (True, -3, "reset"), (False, 3, "reset")],
+)
+async def test_positions(tmp_path: Path, epoch: bool, after: int, mode: str) -> None:
+    """From the future, from another log, garbage: a reset with everything; else what follows."""
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        tab = await guest.open()
+        await talk(guest, tab, 3)
+        back = await guest.open(tab.welcome["epoch"] if epoch else "f" * 32, after)
+        assert back.welcome["mode"] == mode
+        assert back.seqs == list(range(after + 1 if mode == "resume" else 1, 6))
+
+
+async def test_a_trimmed_log_and_a_changed_epoch(tmp_path: Path) -> None:
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        tab = await guest.open()
+        await talk(guest, tab, 5)
+        await tab.until_seq(7)
+        log = guest.upstream.session.log
+        await log.trim(guest.sid, 5)
+        below = await guest.open(tab.welcome["epoch"], 3)
+        assert (below.welcome["mode"], below.seqs) == ("reset", [5, 6, 7])
+        at = await guest.open(tab.welcome["epoch"], 4)
+        assert (at.welcome["mode"], at.seqs) == ("resume", [5, 6, 7])
+        await log.bump_epochs(guest.sid)
+        assert await tab.rest() == 4410
+        reset = await guest.open(tab.welcome["epoch"], 7)
+        assert (reset.welcome["mode"], reset.seqs) == ("reset", [5, 6, 7])
+
+
+async def test_the_same_client_id(tmp_path: Path) -> None:
+    """Racing from several tabs it is one record; with other words it is a conflict."""
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        tabs = [await guest.open(tab=str(number)) for number in range(5)]
+        answers = await asyncio.gather(*(send(tab, "once", "c1") for tab in tabs))
+        assert {(answer["messageSeq"], answer["id"]) for answer in answers} == {(1, answers[0]["id"])}
+        await tabs[0].say(type="message", text="other words", clientId="c1")
+        error = await tabs[0].until("error")
+        assert (error["code"], error["clientId"]) == ("conflict", "c1")
+        await tabs[1].until_seq(2)
+        await tabs[1].drop()
+        assert (await guest.open()).seqs == [1, 2]
+        assert world.heard == ["once"]
+
+
+async def test_the_guest_ends(tmp_path: Path) -> None:
+    """All tabs get `ended` and a close with 1000; who comes later gets the transcript, the end and the same close."""
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        one, two = await guest.open(), await guest.open()
+        await send(one, "Bye", "c1")
+        await one.until_seq(2)
+        await one.say(type="start-new")
+        assert (await one.until("error"))["code"] == "local-protocol"
+        await one.say(type="end")
+        for tab in (one, two):
+            assert await tab.rest() == 1000
+            assert tab.frames[-1]["status"] == "ended"
+        late = await guest.open()
+        assert late.seqs == [1, 2, 3]
+        assert await late.rest() == 1000
+        done = await guest.open(late.welcome["epoch"], 3)
+        assert await done.rest() == 1000
+        await eventually(lambda: "aclose" in guest.upstream.calls)
+        await world.restart()
+        assert await (await guest.open()).rest() == 1000
+        assert "start" not in guest.upstream.calls
+
+
+async def test_ending_what_never_began(tmp_path: Path) -> None:
+    """The provider never heard of the guest and need not."""
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        tab = await guest.open()
+        await tab.say(type="end")
+        assert await tab.rest() == 1000
+        assert tab.records[0]["reason"] == "guest-left"
+        assert guest.upstream.calls in ([], ["aclose"])
+
+
+async def test_messages_that_wait_fail_with_the_end(tmp_path: Path) -> None:
+    """Five wait when the conversation ends: each fails with its reason, in order, before the end; none is sent."""
+    async with relay_world(tmp_path) as world:
+        world.delivers = False
+        guest = await world.create()
+        tab = await guest.open()
+        for number in range(5):
+            await send(tab, f"m{number}", f"c{number}")
+        await guest.upstream.says(ConversationUpdated(status=ConversationStatus.ENDED, reason="agent-left"))
+        assert await tab.rest() == 1000
+        assert [(f["type"], f.get("status"), f.get("code")) for f in tab.records if f["seq"] > 5] == [
+            ("receipt", "failed", "conversation-ended")
+        ] * 5 + [("conversation-update", "ended", None)]
+        assert world.heard == []
+
+
+async def test_a_provider_that_repeats_itself_is_recorded_once(tmp_path: Path) -> None:
+    """After each reconnect it tells the state again; a change is news, the same is not, also after our restart."""
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        tab = await guest.open()
+        await send(tab, "Hello", "c1")
+        await tab.until_seq(2)
+        joined = ConversationUpdated(status=ConversationStatus.CONNECTED, agent_name="Bo")
+        await guest.upstream.says(joined, joined)
+        await guest.upstream.says(joined, ConversationUpdated(position=2), Message(sender="bot", text="b", id="p1"))
+        await guest.upstream.says(Message(sender="bot", text="b", id="p1"))
+        await tab.until_seq(4)
+        await world.restart()
+        back = await guest.open()
+        await send(back, "Back", "c2")
+        await guest.upstream.says(joined, Message(sender="bot", text="b", id="p1"))
+        await back.until("receipt", status="delivered", clientId="c2")
+        kinds = [frame["type"] for frame in sorted(back.records, key=lambda frame: int(frame["seq"]))]
+        assert kinds == ["message", "receipt", "conversation-update", "bot-message", "message", "receipt"]
+
+
+# --- plain connections ------------------------------------------------------------------------------------------------
+
+
+async def test_the_tutorials_client_works_unchanged(tmp_path: Path) -> None:
+    """Our own client in its plain form: it sends, sees the agent, and ends."""
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        session = GuestSession(
+            session_id=guest.sid,
+            token=Secret(guest.token),
+            socket_base=guest.socket_url,
+            extensions=frozenset({"typing", "end"}),
+        )
+        async with connect(world.settings.provider, session=session) as chat:
+            await chat.send("Hello")
+            await eventually(lambda: world.heard == ["Hello"])
+            await guest.upstream.agent("Hi")
+            events = []
+            async for event in chat:
+                events.append(event)
+                if isinstance(event, Message) and event.sender == "agent":
+                    break
+            assert not any(isinstance(event, Receipt) and event.status is Fate.ACCEPTED for event in events)
+            await chat.end()
+            async for event in chat:
+                events.append(event)
+        assert [event.text for event in events if isinstance(event, Message) and event.sender == "agent"] == ["Hi"]
+        assert any(isinstance(e, ConversationUpdated) and e.status is ConversationStatus.ENDED for e in events)
+
+
+async def test_plain_frames_are_the_tutorials(tmp_path: Path) -> None:
+    """No numbers, no receipts, not its own words; a later connection gets what comes after it."""
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        plain, tab = await guest.plain(), await guest.open()
+        await plain.say(type="message", text="mine")
+        await tab.until_seq(2)
+        assert tab.records[0]["from"] == "guest"
+        await send(tab, "another tab", "c2")
+        await guest.upstream.agent("Hi")
+        await guest.upstream.types()
+        await plain.until("typing")
+        assert plain.texts == ["another tab", "Hi"]
+        assert all("seq" not in frame for frame in plain.frames)
+        assert {frame["type"] for frame in plain.frames} == {"message", "typing"}
+        later = await guest.plain()
+        await tab.say(type="ping")
+        await tab.until("pong")
+        await guest.upstream.agent("More")
+        await later.until("message")
+        assert later.texts == ["More"]
+
+
+async def test_bad_pairs(tmp_path: Path) -> None:
+    """In the query always 403, in hello 4401; a token opens its own session only, and not for ever."""
+    clock = FakeClock(auto_jump=False)
+    async with relay_world(tmp_path, clock=clock) as world:
+        guest, other = await world.create(), await world.create()
+        pairs = [
+            (guest.sid, other.token),
+            (guest.sid, "wrong"),
+            (guest.sid, ""),
+            ("nobody", guest.token),
+            ("", ""),
+            (guest.sid, "x" * 5000),
+        ]
+        for sid, token in pairs:
+            with pytest.raises(SessionRefused):
+                await world.client.open_socket(f"{guest.socket_url}?sessionId={sid}&token={token}")
+            tab = await guest.knock()
+            await tab.say(type="hello", sessionId=sid, token=token)
+            assert await tab.rest() == 4401
+            assert tab.frames == []
+        clock.advance(86_401)
+        with pytest.raises(SessionRefused):
+            await guest.plain()
+        answer = await world.ask("GET", f"{SESSIONS}/{guest.sid}", authorization=f"Bearer {guest.token}")
+        assert answer.status == 401
+
+
+async def test_a_token_lives_on_while_it_is_used(tmp_path: Path) -> None:
+    """With less than half of its life left, a connection prolongs it; one that stays open, too."""
+    clock = FakeClock(auto_jump=False)
+    async with relay_world(tmp_path, clock=clock) as world:
+        guest = await world.create()
+        path, authorization = f"{SESSIONS}/{guest.sid}", f"Bearer {guest.token}"
+
+        async def left_s() -> int:
+            answer = await world.ask("GET", path, authorization=authorization)
+            left: int = json.loads(answer.body)["expiresIn"]
+            return left
+
+        clock.advance(50_000)
+        tab = await guest.open()
+        await tab.say(type="ping")
+        await tab.until("pong")
+        assert await left_s() == 86_400
+
+        async def is_prolonged() -> bool:
+            clock.advance(61)  # the upkeep's pace; it may have been busy at the last tick
+            return await left_s() > 80_000
+
+        for _ in range(4):
+            clock.advance(50_000)
+            await eventually(is_prolonged)
+        await tab.drop()
+        assert (await guest.open()).welcome["mode"] == "reset"
+
+
+async def test_never_hello_and_garbage_first(tmp_path: Path) -> None:
+    clock = FakeClock(auto_jump=False)
+    async with relay_world(tmp_path, clock=clock) as world:
+        guest = await world.create()
+        silent, noisy = await guest.knock(), await guest.knock()
+        await noisy.socket.send_text("{")
+        assert await noisy.rest() == 4400
+        clock.advance(4.9)
+        good = await guest.open()
+        clock.advance(0.2)
+        assert await silent.rest() == 4408
+        clock.advance(10)
+        await good.say(type="ping")
+        await good.until("pong")
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_sixth_tab_closes_the_one_that_idles_longest(tmp_path: Path) -> None:
+    clock = FakeClock(auto_jump=False)
+    async with relay_world(tmp_path, clock=clock) as world:
+        guest = await world.create()
+        tabs = []
+        for number in range(5):
+            tabs.append(await guest.open(tab=str(number)))
+            clock.advance(1)
+        await send(tabs[0], "not idle", "c1")
+        clock.advance(1)
+        await guest.open(tab="6")
+        assert await tabs[1].rest() == 4412
+        for tab in (tabs[0], *tabs[2:]):
+            await tab.say(type="ping")
+            await tab.until("pong")
+
+
+async def test_connection_caps_and_origins(tmp_path: Path) -> None:
+    async with relay_world(tmp_path, max_connections_per_address=3) as world:
+        guest = await world.create()
+        tabs = [await guest.knock() for _ in range(3)]
+        answer = await world.ask("GET", "/metrics")
+        assert b"guestwire_connections 3.0" in answer.body
+        with pytest.raises(RateLimited):
+            await guest.knock()
+        await tabs[0].drop()
+
+        async def has_room() -> bool:
+            return b"guestwire_connections 2.0" in (await world.ask("GET", "/metrics")).body
+
+        await eventually(has_room)
+        await guest.knock()
+
+
+# --- REST -------------------------------------------------------------------------------------------------------------
+
+
+async def test_idempotency(tmp_path: Path) -> None:
+    """The same key and details give the same session, racing or later; other details are a conflict."""
+    async with relay_world(tmp_path) as world:
+        guests = await asyncio.gather(*(world.create(b'{"name":"Ada"}', idempotency_key=KEY) for _ in range(6)))
+        assert len({guest.sid for guest in guests}) == 1
+        for guest in guests:  # every token that was given out works
+            await (await guest.open()).drop()
+        await world.restart()
+        again = await world.create(b'{ "name": "Ada" }', idempotency_key=KEY)
+        assert again.sid == guests[0].sid
+        other = await world.ask("POST", SESSIONS, b'{"name":"Bo"}', idempotency_key=KEY)
+        assert (other.status, json.loads(other.body)["code"]) == (409, "conflict")
+        short = await world.ask("POST", SESSIONS, b"{}", idempotency_key="1")
+        assert (short.status, json.loads(short.body)["code"]) == (400, "bad-request")
+        assert (await world.create()).sid != (await world.create()).sid
+
+
+async def test_erasing(tmp_path: Path) -> None:
+    """DELETE closes every tab and leaves nothing: no token, no session, no word in any file of the database."""
+    async with relay_world(tmp_path) as world:
+        guest, other = await world.create(b'{"name":"Canary-Name"}'), await world.create()
+        one, two = await guest.open(), await guest.plain()
+        await send(one, "canary-words", "c1")
+        await one.until_seq(2)
+        path, bearer = f"{SESSIONS}/{guest.sid}", f"Bearer {guest.token}"
+        refused = await world.ask("DELETE", path, authorization=f"Bearer {other.token}")
+        assert refused.status == 401
+        assert (await world.ask("DELETE", path, authorization=bearer)).status == 204
+        assert [await one.rest(), await two.rest()] == [4401, 4401]
+        assert "aclose" in guest.upstream.calls
+        for method in ("GET", "DELETE"):
+            assert (await world.ask(method, path, authorization=bearer)).status == 401
+        with pytest.raises(SessionRefused):
+            await guest.plain()
+        assert (await other.open()).welcome["mode"] == "reset"
+        for file in world.settings.log_file.parent.iterdir():
+            content = file.read_bytes()
+            assert b"canary-words" not in content
+            assert b"Canary-Name" not in content
+
+
+async def test_limits_of_creation(tmp_path: Path) -> None:
+    clock = FakeClock(auto_jump=False)
+    async with relay_world(tmp_path, clock=clock, sessions_per_day=3) as world:
+        for _ in range(3):
+            await world.create()
+        answer = await world.ask("POST", SESSIONS, b"{}")
+        assert (answer.status, json.loads(answer.body)["code"]) == (429, "rate-limited")
+        clock.advance(86_400 / 3)
+        await world.create()
+
+
+async def test_retention(tmp_path: Path) -> None:
+    """An ended chat is kept for its time and then erased; one that nobody came back to, too."""
+    clock = FakeClock(auto_jump=False)
+    async with relay_world(tmp_path, clock=clock, retention_h=1.0) as world:
+        ended, left = await world.create(), await world.create()
+        tab = await ended.open()
+        await send(tab, "Bye", "c1")
+        await tab.say(type="end")
+        assert await tab.rest() == 1000
+        clock.advance(3500)
+        await (await ended.open()).rest()
+        clock.advance(161)
+
+        async def is_gone(guest: Guest) -> bool:
+            clock.advance(61)  # the upkeep's pace; it may have been busy at the last tick
+            answer = await world.ask("GET", f"{SESSIONS}/{guest.sid}", authorization=f"Bearer {guest.token}")
+            return answer.status == 401
+
+        await eventually(lambda: is_gone(ended))
+        assert not await is_gone(left)
+        clock.advance(86_400)
+        assert await is_gone(left)
+
+
+# --- stopping ---------------------------------------------------------------------------------------------------------
+
+
+async def test_drain(tmp_path: Path) -> None:
+    """Every browser is asked to move and closed with 4409; nobody new comes in; what was said is kept."""
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        tabs = [await guest.open(tab=str(number)) for number in range(4)]
+        plain = await guest.plain()
+        await send(tabs[0], "kept", "c1")
+        reading = asyncio.gather(*(tab.rest() for tab in tabs), plain.rest())
+        await world.stop(drains=True)
+        assert await reading == [4409] * 5
+        for tab in tabs:
+            assert tab.frames[-1]["type"] == "move"
+            assert 0 < tab.frames[-1]["retryAfter"] <= 5
+        assert "move" not in {frame["type"] for frame in plain.frames}
+        await world.start()
+        assert (await guest.open()).texts == ["kept"]
+
+
+async def test_two_gateways_on_one_database_are_refused(tmp_path: Path) -> None:
+    async with relay_world(tmp_path) as world:
+        with pytest.raises(ConfigError, match="in use"):
+            async with SqliteSessionLog(world.settings.log_file):
+                pass

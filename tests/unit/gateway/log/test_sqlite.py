@@ -1,0 +1,312 @@
+"""What is particular to the log on SQLite: group commit, full disk, erased bytes, one process only."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import apsw
+import pytest
+
+from guestwire.errors import ConfigError, LogUnavailable, SessionGone
+from guestwire.gateway.log import NewRecord, SessionRow, SqliteSessionLog
+from guestwire.gateway.log.transaction import Transaction
+from guestwire.model.ids import ClientId, SessionId
+
+SID = SessionId("a" * 32)
+
+
+def row(sid: SessionId = SID) -> SessionRow:
+    return SessionRow(sid=sid, epoch="e", created_ms=0)
+
+
+def record(body: bytes, key: str | None = None) -> NewRecord:
+    return NewRecord(kind="message", body=body, dedup_key=key)
+
+
+async def test_many_waiting_appends_share_few_commits(tmp_path: Path) -> None:
+    """512 appends asked for at once take at most a handful of commits, and each gets its own seq."""
+    commits = 0
+
+    def count(name: str) -> None:
+        nonlocal commits
+        commits += name == "before-commit"
+
+    async with SqliteSessionLog(tmp_path / "log.db", fail_point=count) as log:
+        await log.create(row())
+        before = commits
+        results = await asyncio.gather(*(log.append(SID, [record(b"x")]) for _ in range(512)))
+        assert sorted(seq for result in results for seq in result if seq) == list(range(1, 513))
+        assert 1 <= commits - before <= 16
+
+
+async def test_nothing_resolves_before_its_commit(tmp_path: Path) -> None:
+    """While the commit is held up nothing has been answered and no reader sees the record."""
+    entered, go_on = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    is_armed = False
+
+    def hold(name: str) -> None:
+        if is_armed and name == "before-commit":
+            loop.call_soon_threadsafe(entered.set)
+            asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
+
+    async with SqliteSessionLog(tmp_path / "log.db", fail_point=hold) as log:
+        await log.create(row())
+        is_armed = True
+        appending = asyncio.ensure_future(log.append(SID, [record(b"x")]))
+        await entered.wait()
+        page = await log.read(SID, 0)
+        assert page is not None
+        assert not page.records
+        assert not appending.done()
+        go_on.set()
+        assert await appending == [1]
+
+
+async def test_a_broken_request_fails_alone(tmp_path: Path) -> None:
+    """A request that breaks after its first change takes nothing of the others with it, and leaves nothing behind."""
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        await log.create(row())
+
+        def breaks(do: Transaction) -> None:
+            do.append(SID, [record(b"half", "half")])
+            raise ZeroDivisionError
+
+        def refuses(do: Transaction) -> None:
+            do.append(SID, [record(b"half", "half")])
+            raise SessionGone
+
+        results = await asyncio.gather(
+            *(log.append(SID, [record(b"%d" % n)]) for n in range(20)),
+            log._write(breaks),
+            log._write(refuses),
+            *(log.append(SID, [record(b"%d" % n)]) for n in range(20, 40)),
+            return_exceptions=True,
+        )
+        assert isinstance(results[20], ZeroDivisionError)
+        assert isinstance(results[21], SessionGone)
+        assert results[:20] + results[22:] == [[n] for n in range(1, 41)]
+        assert await log.append(SID, [record(b"whole", "half")]) == [41]
+
+
+async def test_a_failing_commit_is_not_acknowledged_and_leaves_no_trace(tmp_path: Path) -> None:
+    """If the store fails before the commit, every waiting call says so; the next ones go on as if nothing was."""
+    fails = False
+
+    def fail(name: str) -> None:
+        if fails and name == "before-commit":
+            raise OSError("the disk is on fire")
+
+    async with SqliteSessionLog(tmp_path / "log.db", fail_point=fail) as log:
+        await log.create(row())
+        fails = True
+        results = await asyncio.gather(
+            *(log.append(SID, [record(b"x", f"k{n}")]) for n in range(5)),
+            log.accept(SID, ClientId("c"), b"c", record(b"c")),
+            return_exceptions=True,
+        )
+        assert all(isinstance(result, LogUnavailable) for result in results)
+        fails = False
+        assert (await log.head(SID)).head == 0
+        assert await log.append(SID, [record(b"x", "k0")]) == [1]
+        assert (await log.accept(SID, ClientId("c"), b"c", record(b"c"))).is_new
+
+
+async def test_a_full_disk_acknowledges_nothing_it_did_not_keep(tmp_path: Path) -> None:
+    """O-08: every answered append is there, the others say try later, and space is used again without a restart."""
+    kept: dict[SessionId, set[bytes]] = {}
+    refused = 0
+    async with SqliteSessionLog(tmp_path / "log.db", max_pages=300) as log:
+        sids = [SessionId(f"{n:032x}") for n in range(4)]
+        for sid in sids:
+            await log.create(row(sid))
+            kept[sid] = set()
+
+        async def write(sid: SessionId, body: bytes) -> bool:
+            nonlocal refused
+            try:
+                await log.append(sid, [record(body, body[:20].decode())])
+            except LogUnavailable:
+                refused += 1
+                return False
+            kept[sid].add(body)
+            return True
+
+        async def everything(sid: SessionId) -> set[bytes]:
+            after, found = 0, set[bytes]()
+            while (page := await log.read(sid, after)) and page.records:
+                assert [r.seq for r in page.records] == list(range(after + 1, after + 1 + len(page.records)))
+                after = page.records[-1].seq
+                found |= {r.body for r in page.records}
+            return found
+
+        for lap in range(20):
+            await asyncio.gather(
+                *(write(sid, b"%018d.%d" % (lap * 16 + n, 0) + b"x" * 9000) for sid in sids for n in range(16))
+            )
+        assert refused > 100
+        assert sum(map(len, kept.values())) > 50
+        for sid in sids:
+            assert await everything(sid) == kept[sid]
+        await log.erase(sids[0])
+        refused = 0
+        assert await write(sids[1], b"%018d.%d" % (9999, 1))
+        assert refused == 0
+        assert await everything(sids[1]) == kept[sids[1]]
+    check_integrity(tmp_path / "log.db")
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        for sid in sids[1:]:
+            assert await everything(sid) == kept[sid]
+        assert not log.lost_records
+
+
+def check_integrity(path: Path) -> None:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_an_erased_session_leaves_no_byte(tmp_path: Path, seed: int) -> None:
+    """After an erasure, no file of the store holds anything that was said, whatever was stored and erased around it."""
+    rng = random.Random(seed)
+    sids = [SessionId(f"{n:032x}") for n in range(40)]
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        for sid in sids:
+            await log.create(SessionRow(sid=sid, epoch="e", created_ms=0, provider_ref=mark(sid), details=mark(sid)))
+        for lap in range(30):
+            await asyncio.gather(*(talk(log, sid, lap, rng) for sid in rng.sample(sids, 20)))
+            if lap % 5 == 4:
+                for sid in rng.sample(sids, 5):
+                    await log.trim(sid, rng.randrange(1, 20))
+        rng.shuffle(sids)
+        for count, sid in enumerate(sids[:-3], start=1):
+            await log.erase(sid)
+            content = files_of(tmp_path)
+            for gone in sids[:count]:
+                assert mark(gone) not in content
+            for there in sids[count:]:
+                assert mark(there) in content
+
+
+def files_of(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+def mark(sid: SessionId) -> bytes:
+    return b"<secret of " + sid.encode() + b">"
+
+
+async def talk(log: SqliteSessionLog, sid: SessionId, lap: int, rng: random.Random) -> None:
+    body = mark(sid) * rng.choice([1, 1, 3, 40, 200])
+    await log.append(sid, [NewRecord(kind="m", body=body, dedup_key=f"{mark(sid).decode()}{lap}") for _ in range(2)])
+    await log.accept(sid, ClientId(f"{mark(sid).decode()}-{lap}"), body, record(body), max_open=99)
+    await log.set_provider(sid, mark(sid) * rng.choice([1, 2, 7]))
+
+
+async def test_a_second_process_is_kept_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two writers would number the same seq twice."""
+    monkeypatch.setattr("guestwire.gateway.log.schema._BUSY_MS", 1)
+    async with SqliteSessionLog(tmp_path / "log.db"):
+        with pytest.raises(ConfigError, match="in use by another process"):
+            async with SqliteSessionLog(tmp_path / "log.db"):
+                pass
+    async with SqliteSessionLog(tmp_path / "log.db"):
+        pass
+
+
+async def test_an_old_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SQLite with the WAL-reset bug could corrupt the log."""
+    monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: "3.51.2")
+    with pytest.raises(ConfigError, match=r"Expected SQLite 3\.51\.3 or newer, got 3\.51\.2"):
+        async with SqliteSessionLog(tmp_path / "log.db"):
+            pass
+
+
+async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    """A database of a version to come is not touched."""
+    async with SqliteSessionLog(tmp_path / "log.db"):
+        pass
+    connection = apsw.Connection(str(tmp_path / "log.db"))
+    connection.execute("UPDATE store SET schema_version = 99")
+    connection.close()
+    with pytest.raises(ConfigError, match="got 99"):
+        async with SqliteSessionLog(tmp_path / "log.db"):
+            pass
+
+
+async def test_a_store_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
+    """A folder where the database should be is the operator's to mend, and said in one kind of error."""
+    (tmp_path / "log.db").mkdir()
+    with pytest.raises(LogUnavailable):
+        async with SqliteSessionLog(tmp_path / "log.db"):
+            pass
+
+
+async def test_after_closing_every_call_is_refused(tmp_path: Path) -> None:
+    """What was asked for before is finished; what comes after is refused at once."""
+    log = SqliteSessionLog(tmp_path / "log.db")
+    async with log:
+        await log.create(row())
+        pending = [asyncio.ensure_future(log.append(SID, [record(b"x")])) for _ in range(10)]
+        await asyncio.sleep(0)  # they have asked, and are not answered
+    assert [await each for each in pending] == [[n] for n in range(1, 11)]
+    await log.aclose()
+    with pytest.raises(LogUnavailable):
+        await log.append(SID, [record(b"x")])
+    with pytest.raises(LogUnavailable):
+        await log.get(SID)
+
+
+async def test_cancelling_gives_up_the_answer_not_the_write(tmp_path: Path) -> None:
+    """A caller that goes away leaves a log that is as if it had stayed."""
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        await log.create(row())
+        task = asyncio.ensure_future(log.append(SID, [record(b"x")]))
+        await asyncio.sleep(0)
+        task.cancel()
+        assert await log.append(SID, [record(b"y")]) == [2]
+
+
+async def test_a_failing_wake_up_keeps_nobody_asleep(tmp_path: Path) -> None:
+    """The bug of one subscriber is reported to the loop and hurts nobody else."""
+    reported = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context["exception"]))
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        await log.create(row())
+        woken = asyncio.Event()
+
+        def breaks() -> None:
+            raise ZeroDivisionError
+
+        log.subscribe(SID, breaks)
+        log.subscribe(SID, woken.set)
+        await log.append(SID, [record(b"x")])
+        await woken.wait()
+    assert isinstance(reported[0], ZeroDivisionError)
+
+
+async def test_a_session_forgotten_by_memory_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for few keys and views, positions and duplicates are still exact."""
+    monkeypatch.setattr("guestwire.gateway.log.transaction._MAX_KEYS", 20)
+    monkeypatch.setattr("guestwire.gateway.log.sqlite._MAX_VIEWS", 3)
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        sids = [SessionId(f"{n:032x}") for n in range(10)]
+        for sid in sids:
+            await log.create(row(sid))
+        for lap in range(1, 6):
+            results = await asyncio.gather(*(log.append(s, [record(b"x", f"{lap}"), record(b"x", "1")]) for s in sids))
+            assert results == [[1, None] if lap == 1 else [lap, None]] * 10
+            assert [(await log.head(sid)).head for sid in sids] == [lap] * 10
+
+
+def test_a_log_that_was_not_closed_warns(tmp_path: Path) -> None:
+    """Forgetting to close is said, as for files."""
+    log = SqliteSessionLog(tmp_path / "log.db")
+    log._is_open = True
+    with pytest.warns(ResourceWarning, match="was not closed"):
+        log.__del__()
+    log._is_open = False

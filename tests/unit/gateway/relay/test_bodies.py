@@ -1,0 +1,78 @@
+"""Bodies of records: what the log keeps and browsers get."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guestwire.gateway.relay import bodies
+from guestwire.model.content import parse_content, quick_reply
+from guestwire.model.events import ConversationStatus, ConversationUpdated, Fate, Message
+from guestwire.model.ids import ClientId, SessionId
+from guestwire.protocols.guest_session.wire import decode_outbound, to_event
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+SID, CLIENT = SessionId("s"), ClientId("c")
+
+
+@given(st.text(max_size=50), st.booleans())
+def test_what_the_outbox_keeps_is_read_back(text: str, with_content: bool) -> None:
+    """Equal messages have equal bodies, and nothing of one is lost."""
+    content = (quick_reply("A", "a"),) if with_content else ()
+    body = bodies.outgoing_body(text, content)
+    assert body == bodies.outgoing_body(text, parse_content([item.raw for item in content]))
+    assert bodies.read_outgoing(body) == (text, content)
+    assert json.loads(body)["type"] == "message"
+
+
+def test_a_messages_id_is_the_same_everywhere() -> None:
+    """In its record, its receipts and the repeated answer; other sessions and client ids have others."""
+    own = json.loads(bodies.guest_message(SID, CLIENT, "Hi", (), NOW).body)
+    late = json.loads(bodies.receipt(SID, CLIENT, 7, Fate.FAILED, code="conversation-ended").body)
+    direct = bodies.accepted_receipt(SID, CLIENT, 7)
+    assert own["id"] == late["id"] == direct.id == bodies.message_id(SID, CLIENT)
+    assert len(own["id"]) == 32
+    assert len({bodies.message_id(SessionId(s), ClientId(c)) for s in "ab" for c in "cd"}) == 4
+    assert own == {
+        "type": "message", "from": "guest", "text": "Hi", "timestamp": "2026-01-02T03:04:05.000Z",
+        "id": own["id"], "clientId": "c",
+    }  # fmt: skip
+    assert late["messageSeq"] == direct.message_seq == 7
+
+
+@pytest.mark.parametrize(
+    "sender, kind, shown",
+    [
+        ("agent", "message", "agent"),
+        ("bot", "bot-message", "bot"),
+        ("guest", "message", "guest"),
+        ("x", "message", "agent"),
+    ],
+)
+def test_senders(sender: str, kind: str, shown: str) -> None:
+    """The tutorial's page draws every name but `agent` as the guest: bots have their own kind, strangers are agents."""
+    record = bodies.message_record(Message(sender=sender, text="Hi", id="p1", order_key="k", late=True), "i", NOW)
+    assert (record.kind, record.dedup_key, record.order_key, record.late) == (kind, "p:p1", "k", True)
+    event = to_event(decode_outbound(record.body.decode()))
+    assert isinstance(event, Message)
+    assert (event.sender, event.id, event.sent_at) == (shown, "i", NOW)
+    assert bodies.message_record(Message(sender=sender, text="Hi"), "i", NOW).dedup_key is None
+
+
+def test_updates() -> None:
+    """A place in the queue alone is not kept; everything else is, with all it says."""
+    update = ConversationUpdated(
+        status=ConversationStatus.WAITING, position=2, estimated_wait=30, expires_at=NOW, reason="no-agents", id="p"
+    )
+    record = bodies.conversation_record(update, "i")
+    assert record.dedup_key == "p:p"
+    assert to_event(decode_outbound(record.body.decode())) == ConversationUpdated(
+        status=ConversationStatus.WAITING, position=2, estimated_wait=30, expires_at=NOW, reason="no-agents", id="i"
+    )
+    assert bodies.is_volatile(ConversationUpdated(position=1, estimated_wait=5))
+    for kept in (update, ConversationUpdated(read_only=True), ConversationUpdated(agent_name="Bo")):
+        assert not bodies.is_volatile(kept)

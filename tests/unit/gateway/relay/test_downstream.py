@@ -1,0 +1,385 @@
+"""Connections and sessions on a real log on disk, with sockets and upstreams that the tests hold."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guestwire.errors import LogUnavailable
+from guestwire.gateway.log import NewRecord, SqliteSessionLog
+from guestwire.gateway.metrics import Metrics
+from guestwire.gateway.relay.downstream import Downstream
+from guestwire.gateway.relay.hub import Hub
+from guestwire.gateway.relay.interface import FailPoint, SessionLink, no_fail_point
+from guestwire.gateway.relay.tokens import now_ms
+from guestwire.model.events import ConversationStatus, ConversationUpdated, Message, Typing
+from guestwire.model.ids import SessionId
+from guestwire.model.secret import Secret
+from guestwire.net.websocket import Refusal, UpgradeRequest
+from guestwire.protocols.guest_session.session import GuestDetails
+from guestwire.settings import GatewaySettings
+from guestwire.testing import FakeClock, eventually
+
+SID = SessionId("5" * 32)
+
+
+class HeldSocket:
+    """A socket whose peer reads only when the test says so."""
+
+    def __init__(self) -> None:
+        self.frames: list[dict[str, Any]] = []
+        self.is_writable = True
+        self.close_code: int | None = None
+
+    def send(self, frame: str) -> None:
+        assert self.close_code is None, "a frame after the close"
+        self.frames.append(json.loads(frame))
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        self.close_code = code if self.close_code is None else self.close_code
+
+    @property
+    def kinds(self) -> list[str]:
+        return [frame["type"] for frame in self.frames]
+
+    @property
+    def seqs(self) -> list[int]:
+        return [frame["seq"] for frame in self.frames if frame["type"] == "message"]
+
+
+@dataclass
+class StubUpstream:
+    session: SessionLink
+    calls: list[str] = field(default_factory=list)
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def wake(self) -> None:
+        self.calls.append("wake")
+
+    def typing(self) -> None:
+        self.calls.append("typing")
+
+    def end(self) -> None:
+        self.calls.append("end")
+
+    async def aclose(self) -> None:
+        self.calls.append("aclose")
+
+
+@dataclass
+class Place:
+    """A hub on a log, with one session in it."""
+
+    hub: Hub
+    log: SqliteSessionLog
+    clock: FakeClock
+    token: Secret
+    metrics: Metrics
+    upstreams: list[StubUpstream] = field(default_factory=list)
+
+    def connect(self) -> tuple[Downstream, HeldSocket]:
+        connection, socket = Downstream(self.hub, None, client_host="1.2.3.4"), HeldSocket()
+        connection.opened(socket)
+        return connection, socket
+
+    async def join(self, epoch: str | None = None, after: int | None = None) -> tuple[Downstream, HeldSocket]:
+        """Connect, say hello and wait for `synced`."""
+        connection, socket = self.connect()
+        say(connection, type="hello", sessionId=SID, token=self.token.reveal(), epoch=epoch, after=after)
+        await eventually(lambda: "synced" in socket.kinds or socket.close_code is not None)
+        return connection, socket
+
+    async def plain(self) -> tuple[Downstream, HeldSocket]:
+        query = {"sessionId": SID, "token": self.token.reveal()}
+        connection = await self.hub.authorise(UpgradeRequest("/ws", query))
+        assert isinstance(connection, Downstream)
+        socket = HeldSocket()
+        connection.opened(socket)
+        return connection, socket
+
+    async def fill(self, count: int, size: int = 10) -> None:
+        body = json.dumps({"type": "message", "from": "agent", "text": "x" * size, "id": "i"}).encode()
+        await self.log.append(SID, [NewRecord(kind="message", body=body)] * count)
+
+    @property
+    def upstream(self) -> StubUpstream:
+        return self.upstreams[-1]
+
+
+def say(connection: Downstream, **members: Any) -> None:
+    connection.text(json.dumps(members))
+
+
+@asynccontextmanager
+async def place(tmp_path: Path, fail_point: FailPoint = no_fail_point, **options: Any) -> AsyncIterator[Place]:
+    clock, metrics = FakeClock(auto_jump=False), Metrics()
+    async with SqliteSessionLog(tmp_path / "log.sqlite3", now_ms=lambda: now_ms(clock)) as log:
+        hub = Hub(GatewaySettings(**options), log, clock=clock, metrics=metrics, fail_point=fail_point)
+        upstreams: list[StubUpstream] = []
+
+        def make(session: SessionLink) -> StubUpstream:
+            upstreams.append(StubUpstream(session))
+            return upstreams[-1]
+
+        await hub.start(make)
+        await hub.create(SID, GuestDetails(name="Ada"), epoch="e1")
+        here = Place(hub, log, clock, await hub.tokens.issue(SID), metrics, upstreams)
+        yield here
+        for connection in tuple(hub._connections):
+            connection.closed(1001)
+        await hub.aclose()
+
+
+async def test_nothing_is_acknowledged_before_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the log is writing, no receipt and no wake-up of the upstream; both come after it."""
+    async with place(tmp_path) as here:
+        connection, socket = await here.join()
+        accept, committed = here.log.accept, asyncio.Event()
+
+        async def slow(*args: Any, **options: Any) -> Any:
+            await committed.wait()
+            return await accept(*args, **options)
+
+        monkeypatch.setattr(here.log, "accept", slow)
+        say(connection, type="message", text="Hi", clientId="c1")
+        say(connection, type="ping")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert socket.kinds == ["welcome", "synced"]
+        assert here.upstream.calls == []
+        committed.set()
+        await eventually(lambda: "pong" in socket.kinds)
+        assert socket.kinds.index("receipt") < socket.kinds.index("pong")
+        assert here.upstream.calls == ["start", "wake"]
+
+
+async def test_a_log_that_can_not_write_refuses_and_recovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with place(tmp_path) as here:
+        connection, socket = await here.join()
+
+        async def fail(*_args: Any, **_options: Any) -> None:
+            raise LogUnavailable
+
+        with monkeypatch.context() as patch:
+            patch.setattr(here.log, "accept", fail)
+            say(connection, type="message", text="Hi", clientId="c1")
+            await eventually(lambda: "error" in socket.kinds)
+        error = socket.frames[-1]
+        assert (error["code"], error["clientId"], error["retryAfter"]) == ("log-unavailable", "c1", 3.0)
+        assert here.upstream.calls == []
+        say(connection, type="message", text="Hi", clientId="c1")
+        await eventually(lambda: "receipt" in socket.kinds)
+        with monkeypatch.context() as patch:
+            patch.setattr(here.log, "find_token", fail)
+            other, other_socket = here.connect()
+            say(other, type="hello", sessionId=SID, token=here.token.reveal())
+            await eventually(lambda: other_socket.close_code == 1013)
+            answer = await here.hub.authorise(UpgradeRequest("/ws", {"sessionId": SID, "token": "t"}))
+            assert isinstance(answer, Refusal)
+            assert answer.status == 503
+
+
+async def test_what_was_said_before_the_socket_broke_is_taken(tmp_path: Path) -> None:
+    """Three messages and a reset at once: all three are in the log, and the session stays the only one."""
+    async with place(tmp_path) as here:
+        connection, _ = await here.join()
+        for number in range(3):
+            say(connection, type="message", text=str(number), clientId=f"c{number}")
+        connection.closed(1006)
+        _, again = await here.join()
+        await eventually(lambda: again.seqs == [1, 2, 3])
+        assert len(here.upstreams) == 1
+        assert [frame["text"] for frame in again.frames if frame["type"] == "message"] == ["0", "1", "2"]
+
+
+async def test_a_blocked_reader_gets_nothing_more_and_is_cut_off_after_ten_seconds(tmp_path: Path) -> None:
+    async with place(tmp_path) as here:
+        _, socket = await here.join()
+        _, quick = await here.join()
+        socket.is_writable = False
+        await here.fill(50)
+        await eventually(lambda: len(quick.seqs) == 50)
+        assert socket.seqs == []
+        await eventually(lambda: here.clock.sleepers >= 2)
+        here.clock.advance(9.9)
+        assert socket.close_code is None
+        here.clock.advance(0.2)
+        await eventually(lambda: socket.close_code == 4411)
+        assert quick.close_code is None
+
+
+async def test_a_reader_that_takes_frames_again_misses_nothing(tmp_path: Path) -> None:
+    async with place(tmp_path) as here:
+        connection, socket = await here.join()
+        socket.is_writable = False
+        await here.fill(300)
+        await eventually(lambda: here.clock.sleepers >= 2)
+        socket.is_writable = True
+        connection.writable()
+        await eventually(lambda: socket.seqs == list(range(1, 301)))
+        here.clock.advance(20)
+        assert socket.close_code is None
+
+
+@pytest.mark.parametrize("count, size", [(2001, 10), (40, 60_000)])
+async def test_a_reader_too_far_behind_is_cut_off_at_once(tmp_path: Path, count: int, size: int) -> None:
+    """2,000 records or 2 MiB; it comes back and gets all of it."""
+    async with place(tmp_path) as here:
+        _, socket = await here.join()
+        socket.is_writable = False
+        await here.fill(count, size)
+        await eventually(lambda: socket.close_code == 4411)
+        _, again = await here.join("e1", 0)
+        assert again.frames[0]["mode"] == "resume"
+        await eventually(lambda: again.seqs == list(range(1, count + 1)))
+
+
+async def test_a_lost_wake_up_costs_time_and_no_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ping finds what a wake-up should have told."""
+    async with place(tmp_path) as here:
+        connection, socket = await here.join()
+        with monkeypatch.context() as patch:
+            patch.setattr(here.log, "_wake", lambda _sid: None)
+            await here.fill(3)
+        assert socket.seqs == []
+        say(connection, type="ping", seq=0)
+        await eventually(lambda: socket.seqs == [1, 2, 3])
+        assert {"type": "pong", "seq": 3} in socket.frames
+
+
+async def test_records_that_do_not_follow_close_and_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place(tmp_path) as here:
+        await here.fill(5)
+        read = here.log.read
+
+        async def holed(*args: Any, **options: Any) -> Any:
+            page = await read(*args, **options)
+            return None if page is None else type(page)(page.records[1:], page.head)
+
+        monkeypatch.setattr(here.log, "read", holed)
+        _, socket = await here.join()
+        assert socket.close_code == 4410
+        assert socket.kinds == ["welcome"]
+        assert here.metrics.positions_lost._value.get() == 1.0
+
+
+async def test_plain_starts_where_the_session_is(tmp_path: Path) -> None:
+    """The session's first connection gets what is there, a later one what comes."""
+    async with place(tmp_path, upstream_start="open") as here:
+        first, socket = await here.plain()
+        await eventually(lambda: here.upstreams and here.upstream.calls == ["start"])
+        await here.upstream.session.provider_said([Message(sender="bot", text="Welcome"), Typing(sender="agent")])
+        await eventually(lambda: socket.kinds == ["bot-message", "typing"])
+        _, later = await here.plain()
+        await here.upstream.session.provider_said([Message(sender="agent", text="Hi")])
+        await eventually(lambda: later.kinds == ["message"])
+        first.closed(1006)
+
+
+async def test_who_is_let_in(tmp_path: Path) -> None:
+    async with place(
+        tmp_path, allowed_origins=("https://shop.example",), max_connections=2, max_connections_per_address=1
+    ) as here:
+
+        async def knock(**headers: str) -> object:
+            answer = await here.hub.authorise(UpgradeRequest("/ws", {}, {"host": "chat.example", **headers}, "1.2.3.4"))
+            return json.loads(answer.body)["code"] if isinstance(answer, Refusal) else "ok"
+
+        for origin in ("https://shop.example", "https://chat.example"):
+            assert await knock(origin=origin) == "ok"
+        assert await knock() == "ok"
+        for origin in ("https://evil.example", "null", "https://shop.example, https://evil.example"):
+            assert await knock(origin=origin) == "origin-not-allowed"
+        here.connect()
+        assert await knock() == "rate-limited"
+        here.connect()
+        assert await knock() == "busy"
+
+
+async def test_a_long_chat_is_trimmed_behind_its_readers(tmp_path: Path) -> None:
+    """While somebody lacks the oldest records they stay; then they go, and who comes from before is reset."""
+    async with place(tmp_path, max_records=100) as here:
+        connection, socket = await here.join()
+        await here.fill(150)
+        await eventually(lambda: len(socket.seqs) == 150)
+        say(connection, type="ack", seq=20)
+        await asyncio.sleep(0)
+
+        async def floor() -> int:
+            here.clock.advance(61)
+            return (await here.log.head(SID)).floor
+
+        await eventually(floor)
+        assert await floor() == 20
+        say(connection, type="ack", seq=150)
+        await eventually(lambda: _is(floor, 50))
+        _, below = await here.join("e1", 49)
+        assert below.frames[0]["mode"] == "reset"
+        assert below.seqs == list(range(51, 151))
+        _, at = await here.join("e1", 50)
+        assert at.frames[0]["mode"] == "resume"
+        assert at.seqs == below.seqs
+
+
+async def _is(what: Callable[[], Awaitable[int]], value: int) -> bool:
+    return await what() == value
+
+
+async def test_sessions_nobody_uses_leave_memory(tmp_path: Path) -> None:
+    """One that never went to the provider at once; one that did stays until its end."""
+    async with place(tmp_path) as here:
+        connection, _ = await here.join()
+        assert len(here.hub._sessions) == 1
+        connection.closed(1001)
+        assert here.hub._sessions == {}
+        connection, socket = await here.join()
+        say(connection, type="message", text="Hi", clientId="c1")
+        await eventually(lambda: "receipt" in socket.kinds)
+        connection.closed(1001)
+        assert len(here.hub._sessions) == 1
+        await here.upstream.session.provider_said([ConversationUpdated(status=ConversationStatus.ENDED)])
+        assert here.hub._sessions == {}
+        await eventually(lambda: "aclose" in here.upstream.calls)
+
+
+async def test_fail_points_are_reached_in_their_order(tmp_path: Path) -> None:
+    hits: list[str] = []
+    async with place(tmp_path, fail_point=hits.append) as here:
+        connection, socket = await here.join()
+        say(connection, type="message", text="Hi", clientId="c1")
+        await eventually(lambda: "receipt" in socket.kinds)
+        await here.upstream.session.provider_said([Message(sender="agent", text="Hi")])
+        await here.upstream.session.provider_said([ConversationUpdated(status=ConversationStatus.ENDED)])
+    assert hits == ["after-accept", "before-append", "after-append", "before-append", "after-append"]
+
+
+async def test_what_was_not_kept_can_be_said_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update that the log refused is news when the provider's half says it again."""
+    async with place(tmp_path) as here:
+        connection, socket = await here.join()
+        say(connection, type="message", text="Hi", clientId="c1")
+        await eventually(lambda: "receipt" in socket.kinds)
+        joined = ConversationUpdated(status=ConversationStatus.CONNECTED, agent_name="Bo")
+
+        async def fail(*_args: Any) -> None:
+            raise LogUnavailable
+
+        with monkeypatch.context() as patch:
+            patch.setattr(here.log, "append", fail)
+            with pytest.raises(LogUnavailable):
+                await here.upstream.session.provider_said([joined])
+        await here.upstream.session.provider_said([joined])
+        await here.upstream.session.provider_said([joined])
+        await eventually(lambda: socket.kinds.count("conversation-update") == 1)
+        assert (await here.log.head(SID)).head == 2
