@@ -9,7 +9,7 @@ import inspect
 import io
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 
@@ -19,7 +19,9 @@ import guestwire
 from guestwire.cli.app import build_app
 from guestwire.emulator.faults import CATALOGUE
 from guestwire.errors import ERRORS
+from guestwire.gateway.log.outbox import OPEN_STATES, OUTBOX
 from guestwire.protocols.guest_session.closes import CLOSE_CODES
+from guestwire.protocols.guest_session.relay import RELAY_STATES
 from guestwire.protocols.guest_session.states import STATES, STATUS_OF
 from guestwire.settings import EmulatorSettings, GatewaySettings, ProviderSettings, Secret
 
@@ -33,6 +35,7 @@ def pages() -> dict[str, str]:
         "reference/settings.md": NOTE + _settings(),
         "reference/errors.md": NOTE + _errors(),
         "reference/connection.md": NOTE + _connection(),
+        "reference/relay.md": NOTE + _relay(),
         "reference/cli.md": NOTE + _cli(),
         "reference/faults.md": NOTE + _faults(),
         "reference/widget.md": NOTE + _widget(),
@@ -123,19 +126,12 @@ def _errors() -> str:
 
 
 def _connection() -> str:
-    arrows = [
-        f"    {_id(state)} --> {_id(after)}: {what}" for state, row in STATES.items() for what, after in row.items()
-    ]
     closes = [(str(code), rule.action, f"`{rule.code}`") for code, rule in CLOSE_CODES.items()]
     return "\n".join(
         [
             "# The connection\n",
             "One table decides what a client does, in Python and in the browser.\n",
-            "```mermaid",
-            "stateDiagram-v2",
-            "    [*] --> idle",
-            *arrows,
-            "```\n",
+            *_diagram(STATES, starts="idle"),
             "## What a person is told\n",
             *_table(("state", "status"), [(f"`{state}`", f"`{status}`") for state, status in STATUS_OF.items()]),
             "\n## Close codes\n",
@@ -144,6 +140,44 @@ def _connection() -> str:
             "",
         ]
     )
+
+
+def _relay() -> str:
+    final = [state for state in OUTBOX if state not in OPEN_STATES]
+    return "\n".join(
+        [
+            "# States of the relay\n",
+            "## A guest's message\n",
+            "Each change is in the log before anybody is told of it.",
+            "One message of a chat is `sending` at a time; those after it wait, so that their order holds.\n",
+            *_diagram(OUTBOX, starts="accepted", ends=final),
+            "`shown` leads from `accepted` and `waiting` to `delivered` only after an attempt to send.",
+            "From `unconfirmed`, the guest decides: sending again makes a new message.\n",
+            "## A browser's connection\n",
+            *_diagram(RELAY_STATES, starts="greeting", ends=["closed"]),
+            "A client of the tutorial brings session and token in the address: it begins at `checking` and is `plain`.",
+            "What a close means to a client is in [The connection](connection.md).",
+            "",
+        ]
+    )
+
+
+def _diagram(table: Mapping[str, Mapping[str, str]], *, starts: str, ends: Iterable[str] = ()) -> list[str]:
+    """Draw a table state → input → state; a state's way to itself says nothing and is left out."""
+    arrows = [
+        f"    {_id(state)} --> {_id(after)}: {what}"
+        for state, row in table.items()
+        for what, after in row.items()
+        if after != state
+    ]
+    return [
+        "```mermaid",
+        "stateDiagram-v2",
+        f"    [*] --> {_id(starts)}",
+        *arrows,
+        *(f"    {_id(end)} --> [*]" for end in ends),
+        "```\n",
+    ]
 
 
 def _faults() -> str:
