@@ -14,6 +14,8 @@ import {
   reduce,
   remedyOf,
   shownRows,
+  shownStatus,
+  STUCK_AFTER_MS,
   TYPING_MS,
   UNATTENDED_AFTER_MS,
 } from "../../src/guestwire/web/widget/core/store.js";
@@ -332,6 +334,61 @@ describe("relay mode", () => {
     assert.equal(state.waitingUntil.c1, 3000);
     assert.equal(nextDeadline(state, 0), 1000);
     assert.equal(nextDeadline(state, 3000), undefined);
+  });
+
+  test("a message that the gateway keeps and can't pass on gets a word after a while, and only then", () => {
+    const kept = after([own("x", "c1", 1), { type: "receipt", clientId: "c1", status: "accepted", messageSeq: 1 }], RELAY);
+    assert.equal(nextDeadline(kept, 0), STUCK_AFTER_MS);
+    const stuck = reduce(kept, { type: "time-passed" }, STUCK_AFTER_MS);
+    assert.equal(stuck.isStuck, true);
+    assert.deepEqual(stuck.announcements.at(-1), { what: "stuck" });
+    const done = after([{ type: "receipt", clientId: "c1", status: "delivered", seq: 2 }], stuck);
+    assert.deepEqual([done.isStuck, done.undelivered], [false, undefined]);
+  });
+
+  test("a message that waits for a known time is not stuck, nor is one behind it", () => {
+    const state = after(
+      [
+        own("x", "c1", 1),
+        own("y", "c2", 2),
+        { type: "receipt", clientId: "c1", status: "waiting", seq: 3, retryAfter: 60 },
+        { type: "receipt", clientId: "c2", status: "accepted", messageSeq: 2 },
+      ],
+      RELAY,
+    );
+    assert.equal(state.undelivered, undefined);
+  });
+
+  test("messages stand in the provider's order where it is known, the same for every order of arrival", () => {
+    /** @type {(text: string, seq: number, orderKey: string) => Extract<UiEvent, { type: "message" }>} */
+    const placed = (text, seq, orderKey) => ({ ...logged(text, seq), orderKey });
+    const rest = [placed("b", 2, "2"), own("mine", "c1", 3), placed("d", 4, "4")];
+    assert.deepEqual(texts(after([placed("a", 1, "1"), ...rest, placed("c", 5, "3")], RELAY)), ["a", "b", "mine", "c", "d"]);
+    assert.deepEqual(texts(after([placed("a", 1, "1"), ...rest, placed("e", 5, "4")], RELAY)), ["a", "b", "mine", "d", "e"]);
+    const keys = shownRows(after([placed("b", 1, "2"), placed("a", 2, "1")], RELAY)).map(({ key }) => key);
+    assert.deepEqual(keys, ["1", "0"]);
+  });
+
+  test("what comes late is said to be late, and is not counted as new below", () => {
+    const up = after([logged("a", 1), { type: "scrolled", isAtEnd: false }], RELAY);
+    const state = after([{ ...logged("b", 2), orderKey: "0", late: true }], up);
+    assert.equal(state.unread, 0);
+    assert.equal(state.announcements.at(-1)?.what, "late");
+  });
+
+  test("a planned move shows only when it takes longer than was asked for", () => {
+    const state = after([{ type: "status", status: "reconnecting", error: { code: "moved" }, retryIn: 4 }], RELAY);
+    assert.equal(shownStatus(state, 4_999), "connected");
+    assert.equal(bannerOf(state, 4_999), undefined);
+    assert.equal(shownStatus(after([{ type: "status", status: "connecting" }], state), 4_999), "connected");
+    assert.equal(shownStatus(state, 5_000), "reconnecting");
+    assert.equal(bannerOf(state, 5_000)?.code, "moved");
+    assert.equal(nextDeadline(state, 4_500), 5_000);
+  });
+
+  test("in one tab too many the chat rests until the guest wants it there", () => {
+    const state = after([{ type: "status", status: "failed", error: { code: "too-many-tabs" } }], RELAY);
+    assert.deepEqual(bannerOf(state, 0), { level: "warning", code: "too-many-tabs", action: "use-here" });
   });
 
   test("choices are taken as soon as an answer is on its way", () => {

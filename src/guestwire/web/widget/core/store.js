@@ -368,10 +368,13 @@ function watchDelivery(state, event, now) {
   if (event.type !== "receipt" && event.type !== "conversation-update") return state;
   const { transcript, pending, startsAt, undelivered } = state;
   const rows = hasEnded(state) ? [] : [...transcript.rows.slice(startsAt), ...pending.rows];
-  const first = rows.find((row) => row.kind === "message" && row.clientId !== undefined && row.state === "accepted");
-  const clientId = first?.kind === "message" ? first.clientId : undefined;
-  if (clientId === undefined) return { ...state, undelivered: undefined, isStuck: false };
-  return clientId === undelivered?.clientId ? state : { ...state, undelivered: { clientId, since: now } };
+  // One that waits for a known time says so itself, and holds the others back.
+  const first = rows.find(
+    (row) => row.kind === "message" && row.clientId && (row.state === "accepted" || row.state === "waiting"),
+  );
+  const clientId = first?.kind === "message" && first.state === "accepted" ? first.clientId : undefined;
+  if (clientId !== undefined && clientId === undelivered?.clientId) return state;
+  return { ...state, undelivered: clientId === undefined ? undefined : { clientId, since: now }, isStuck: false };
 }
 
 /**
