@@ -91,7 +91,8 @@ class HttpClient:
     async def __aenter__(self) -> Self:
         """Make the pool."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls),
+            # No limit: aiohttp would count every open WebSocket as a connection in use, and stop at 100 chats.
+            connector=aiohttp.TCPConnector(ssl=self._tls, limit=0),
             timeout=aiohttp.ClientTimeout(
                 total=self._connect_timeout_s + self._answer_timeout_s,  # so that an answer can't drip for ever
                 sock_connect=self._connect_timeout_s,

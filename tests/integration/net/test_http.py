@@ -295,6 +295,13 @@ async def test_a_lost_socket_ends_the_iteration_and_fails_the_writer() -> None:
         await line.aclose()
 
 
+async def test_one_client_holds_many_sockets() -> None:
+    """A gateway has one WebSocket for each of its chats, all of them by one client."""
+    async with serving() as (server, client, _), asyncio.timeout(20):
+        sockets = await asyncio.gather(*(client.open_socket(f"{server.ws_url}/ws") for _ in range(120)))
+        await asyncio.gather(*(socket.aclose() for socket in sockets))
+
+
 async def test_a_client_is_used_inside_async_with_and_closed() -> None:
     with pytest.raises(LocalProtocolError):
         await HttpClient().send(HttpRequest("GET", "http://localhost/"))
