@@ -1,4 +1,4 @@
-"""The second step alone: create a guest session, and ask whether one is still good."""
+"""The second step alone: create a guest session, ask whether one is still good, and read what was said in it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from guestwire.client.tokens import TokenSource
 from guestwire.errors import SessionRefused
 from guestwire.model.secret import Secret
 from guestwire.net.transport import Transport
+from guestwire.protocols.guest_session.history import (
+    MAX_HISTORY_LIMIT,
+    HistoryPage,
+    history_request,
+    parse_history_answer,
+)
 from guestwire.protocols.guest_session.rest import (
     SessionCheck,
     check_session_request,
@@ -17,7 +23,14 @@ from guestwire.protocols.guest_session.rest import (
 from guestwire.protocols.guest_session.session import GuestDetails, GuestSession
 from guestwire.settings import ProviderSettings
 
-__all__ = ["check_details", "check_guest_session", "create_guest_session", "socket_base"]
+__all__ = [
+    "HistoryPage",
+    "check_details",
+    "check_guest_session",
+    "create_guest_session",
+    "read_history",
+    "socket_base",
+]
 
 
 async def create_guest_session(
@@ -56,6 +69,36 @@ async def check_guest_session(transport: Transport, settings: ProviderSettings, 
     Source: guest-session §3 [D].
     """
     return parse_check_answer(await transport.send(check_session_request(settings.resolved_base_url, session)), session)
+
+
+async def read_history(
+    transport: Transport,
+    settings: ProviderSettings,
+    session: GuestSession,
+    *,
+    after: str | None,
+    limit: int = MAX_HISTORY_LIMIT,
+) -> HistoryPage:
+    """Return messages of `session` in the provider's order; only for a session whose extensions name `history`.
+
+    A message may come to the history later than to the socket, and then before the place where a reader was.
+
+    Args:
+        transport: The network.
+        settings: The provider.
+        session: Whose messages.
+        after: The provider's id of a message; those behind it are read. None: from the first.
+        limit: 1 to 100; a page may hold fewer though there are more.
+
+    Raises:
+        SessionExpired: The session is not good any more, or the provider doesn't know it.
+        RateLimited: 429.
+        ChatError: What `Transport.send` raises.
+
+    Source: topics/protocol.md, "Echo and history" [D].
+    """
+    request = history_request(settings.resolved_base_url, session, after=after, limit=limit)
+    return parse_history_answer(await transport.send(request))
 
 
 def check_details(details: GuestDetails) -> None:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias, assert_never
 
+from msgspec import structs
+
 from guestwire.errors import (
     ERRORS,
     ChatError,
@@ -277,7 +279,7 @@ class GuestSessionClient:
         frame = _message_frame(text, content, client_id)
         if self._state is not State.CONNECTED:
             raise NotWritten
-        self._effects.append(SendFrame(encode(frame), client_id))
+        self._effects.append(SendFrame(self._encoded(frame, client_id), client_id))
 
     def type(self, now: float) -> None:
         """Tell that the guest is typing, when the provider understands it and at most every 3 s."""
@@ -431,7 +433,7 @@ class GuestSessionClient:
                 self._pump_at = now + wait_s
                 return
             self._written.add(client_id)
-            self._effects.append(SendFrame(encode(frame), client_id))
+            self._effects.append(SendFrame(self._encoded(frame, client_id), client_id))
         if self._wants_end:
             self._wants_end = False
             self._said_end = True
@@ -504,6 +506,10 @@ class GuestSessionClient:
         self._fail(tuple(self._outbox))
         self._forget_session()
         self._move(Input.ENDED)
+
+    def _encoded(self, frame: GuestMessageFrame, client_id: str) -> str:
+        """Encode a message; its client id is told only to a provider that says it back [D]."""
+        return encode(structs.replace(frame, client_id=client_id) if self._understands("echo") else frame)
 
     def _understands(self, extension: str) -> bool:
         return self._session is not None and extension in self._session.extensions

@@ -34,6 +34,7 @@ __all__ = [
     "parse_check_answer",
     "parse_session_answer",
     "parse_session_request",
+    "raise_for_trouble",
 ]
 
 SESSIONS_PATH = "/api/v2/chat/guestsessions"
@@ -96,7 +97,7 @@ def parse_session_answer(answer: HttpAnswer) -> GuestSession:
         ConnectFailed: 5xx; the provider is in trouble, later may help.
         RemoteProtocolError: Anything else.
     """
-    _raise_for_trouble(answer, "Session creation")
+    raise_for_trouble(answer, "Session creation")
     if answer.status == 401:
         raise SessionRefused(code="scope-missing" if _platform_code(answer) == "missing.scope" else None)
     if answer.status == 400:
@@ -149,7 +150,7 @@ def parse_check_answer(answer: HttpAnswer, session: GuestSession) -> SessionChec
         ConnectFailed: 5xx.
         RemoteProtocolError: Anything else.
     """
-    _raise_for_trouble(answer, "The session check")
+    raise_for_trouble(answer, "The session check")
     if answer.status in {401, 404}:
         raise SessionExpired
     if not answer.is_success:
@@ -187,7 +188,8 @@ def parse_session_request(body: bytes) -> GuestDetails:
     return GuestDetails(name=request.name, email=request.email, external_contact_id=request.external_contact_id)
 
 
-def _raise_for_trouble(answer: HttpAnswer, what: str) -> None:
+def raise_for_trouble(answer: HttpAnswer, what: str) -> None:
+    """Raise for what is the same in every answer: a redirect, 429 and 5xx; `what` begins the sentence."""
     if 300 <= answer.status < 400:
         raise RemoteProtocolError(f"{what} answered with a redirect ({answer.status}).", code="redirected")
     if answer.status == 429:

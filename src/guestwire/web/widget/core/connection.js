@@ -483,6 +483,7 @@ export class GuestSessionClient {
     if (this.#pumpAt !== undefined && now < this.#pumpAt) return;
     this.#pumpAt = undefined;
     if (this.#state !== "connected" || this.#link?.isLive === false || (this.#isRelay && !this.#link)) return;
+    const saysBack = this.#isRelay || this.#understands("echo");
     for (const [clientId, { text, content, code }] of this.#outbox) {
       if (code || this.#written.has(clientId)) continue;
       const waitS = this.#bucket.take(now);
@@ -491,7 +492,7 @@ export class GuestSessionClient {
         return;
       }
       this.#written.add(clientId);
-      const frame = { type: "message", text, ...(content && { content }), ...(this.#isRelay && { clientId }) };
+      const frame = { type: "message", text, ...(content && { content }), ...(saysBack && { clientId }) };
       this.#effects.push({ type: "send-frame", text: JSON.stringify(frame), clientId });
     }
     if (!this.#wantsEnd) return;
