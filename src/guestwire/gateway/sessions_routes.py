@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -31,6 +32,9 @@ __all__ = ["CHECKS_BURST", "CHECKS_PER_MINUTE", "MAX_ID_CHARS", "SessionRoutes",
 
 MAX_BODY_BYTES = 16 * 1024
 """Three members of 256 characters are at most 3 KiB, escaped at most 5."""
+
+BODY_S = 10.0
+"""A body must be there in this time; the head's is bounded by the server (net/uvicorn_protocols.py)."""
 
 CHECKS_PER_MINUTE = 60.0
 """A browser checks once after a refused upgrade; this is for a household of them."""
@@ -153,13 +157,17 @@ async def read_json(request: Request) -> bytes:
     """Return the body of a request.
 
     Raises:
-        Problem: It is not declared as JSON, or too large.
+        Problem: It is not declared as JSON, too large, or too slow.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Problem(code="unsupported-media-type")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise Problem(f"The body is larger than {MAX_BODY_BYTES} bytes.", code="too-large")
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise Problem(f"The body is larger than {MAX_BODY_BYTES} bytes.", code="too-large")
+    except TimeoutError:
+        raise Problem(f"The body was not there within {BODY_S:g} s.", code="bad-request") from None
     return bytes(body)

@@ -151,12 +151,14 @@ class Server:
         return f"[{host}]:{self._port}" if ":" in host else f"{host}:{self._port}"
 
 
-# uvicorn takes the HTTP answer of a refused upgrade for a forgotten handshake, and writes a traceback for every frame
-# that is not UTF-8: a stranger could fill the log. Both are answered as the protocol says.
+# uvicorn takes the HTTP answer of a refused upgrade for a forgotten handshake, writes a traceback for every frame that
+# is not UTF-8, and a line for every request that is none: a stranger could fill the log. All of them are answered.
 _NOISE = frozenset(
     {
         "ASGI callable returned without completing handshake.",
+        "Invalid HTTP request received.",
         "Invalid UTF-8 sequence received from client.",
+        "Unsupported upgrade request.",
     }
 )
 

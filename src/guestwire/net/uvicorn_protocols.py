@@ -13,18 +13,31 @@ __all__ = ["BoundedHttp", "BoundedWebSocket"]
 MAX_HEAD_BYTES = 65_536
 """Request line, headers and trailers of one request; llhttp itself keeps them at any length."""
 
+HEAD_S = 10.0
+"""A request's head must be complete in this time from the connection's start, or from its own first byte. Without it a
+few hundred peers that send a byte now and then, or nothing, hold connections for ever (Slowloris)."""
+
 STALLED_S = 10.0
 """A peer that takes nothing for this long is gone: a close would wait for ever behind what it does not read."""
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Breaks a connection whose request has too much around its body."""
+    """Breaks a connection whose request has too much around its body, or whose head takes too long."""
 
     _around = 0
+    _head_limit: asyncio.TimerHandle | None = None
+    _is_in_request = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Give the first head its time; uvicorn's own timer for idle connections starts after the first answer."""
+        super().connection_made(transport)
+        self._limit_head()
 
     def on_headers_complete(self) -> None:
-        """Start to count anew."""
+        """Start to count anew; what follows is the routes' to bound."""
         self._around = 0
+        self._is_in_request = True
+        self._unlimit_head()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -35,6 +48,8 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Start to count anew."""
         self._around = 0
+        self._is_in_request = False
+        self._unlimit_head()
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
@@ -43,6 +58,28 @@ class BoundedHttp(HttpToolsProtocol):
         super().data_received(data)
         if self._around > MAX_HEAD_BYTES:
             self.transport.abort()
+        elif self._around > 0 and not self._is_in_request and self._head_limit is None:
+            self._limit_head()  # the beginning of a further request on the same connection
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        self._unlimit_head()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Don't take a body for ever that nobody waits for: the answer was given without it."""
+        super().on_response_complete()
+        if self._is_in_request and self._head_limit is None:
+            self._limit_head()
+
+    def _limit_head(self) -> None:
+        # Its own answer would be 408; a peer that sends its head in drops does not read it.
+        self._head_limit = self.loop.call_later(HEAD_S, self.transport.abort)
+
+    def _unlimit_head(self) -> None:
+        if self._head_limit is not None:
+            self._head_limit.cancel()
+            self._head_limit = None
 
 
 class BoundedWebSocket(WebSocketsSansIOProtocol):

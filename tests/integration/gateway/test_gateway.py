@@ -160,6 +160,19 @@ async def test_bad_bodies_never_reach_the_provider(body: bytes, content_type: st
         assert provider.calls == []
 
 
+async def test_a_body_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guestwire.gateway.sessions_routes.BODY_S", 0.2)
+    async with scripted() as (browser, provider):
+        host, port = browser.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"POST {SESSIONS} HTTP/1.1\r\nHost: {host}:{port}\r\n".encode())
+        writer.write(b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{")
+        async with asyncio.timeout(10):
+            assert b" 400 " in await reader.readline()
+        writer.close()
+        assert provider.calls == []
+
+
 @pytest.mark.parametrize(
     "which, answers, status, code",
     [

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -222,3 +223,52 @@ async def test_a_peer_that_stops_reading_is_cut_off(monkeypatch: pytest.MonkeyPa
         reader._transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.wait_for(floods[0].closed_with, 10)
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        [b""],
+        [b"GET / HT", b"TP/1.1\r\n", b"x: ", b"y"],
+        [b"\r\n", b"\r\n"],
+        [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /", b" HTTP"],
+        [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n"],
+        [b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", b"a", b"b"],
+    ],
+    ids=["nothing", "drops", "blank-lines", "second-request", "blank-after-answer", "body-after-answer"],
+)
+async def test_a_head_that_takes_too_long_is_cut_off(head: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it never begins or never ends, of the first request or a later one."""
+    monkeypatch.setattr("guestwire.net.uvicorn_protocols.HEAD_S", 0.2)
+    async with Server(Starlette(routes=[Route("/", hello, methods=["GET", "POST"])])) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        for part in head:
+            writer.write(part)
+            await writer.drain()
+            if part.endswith(b"\r\n\r\n"):
+                await reader.readuntil(b"127.0.0.1")  # the answer
+        with contextlib.suppress(ConnectionError):
+            await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+
+
+async def test_a_head_in_time_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that was used lives on beyond the limit: a slow answer, a WebSocket."""
+    monkeypatch.setattr("guestwire.net.uvicorn_protocols.HEAD_S", 0.2)
+    floods: list[Flood] = []
+
+    async def slow(_request: Request) -> Response:
+        await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.5)
+        return Response("done")
+
+    async def authorise(_request: UpgradeRequest) -> SocketHandler:
+        floods.append(Flood())
+        return floods[-1]
+
+    routes = [Route("/", slow), websocket_route("/ws", authorise)]
+    async with Server(Starlette(routes=routes)) as server, HttpClient() as client:
+        socket = await client.open_socket(f"{server.ws_url}/ws")
+        for _ in range(2):
+            assert (await client.send(HttpRequest("GET", f"{server.url}/"))).body == b"done"
+        assert not floods[0].closed_with.done()
+        await socket.aclose()
