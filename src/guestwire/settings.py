@@ -174,6 +174,9 @@ class GatewaySettings:
             open, for bots that greet (relay).
         session_ttl_s: Seconds a session token lives; prolonged while a browser is connected (relay).
         retention_h: Hours a chat is kept after its end (relay).
+        mask: What of a guest's words nobody gets to see, the agent included: card, iban, email (relay).
+        mask_patterns: More of that: regular expressions in RE2's syntax; best in the file, since a variable is split at
+            its spaces (relay).
         max_records: Records of one chat that are kept while it goes on; the oldest go first (relay).
         max_tabs: Connections one session may have; with more the one that idles longest is closed (relay).
         max_connections: WebSockets open at once (relay).
@@ -200,6 +203,8 @@ class GatewaySettings:
     upstream_start: Literal["first-message", "open"] = "first-message"
     session_ttl_s: float = 86_400.0
     retention_h: float = 24.0
+    mask: Annotated[tuple[Literal["card", "iban", "email"], ...], Parameter(negative="")] = ()
+    mask_patterns: Annotated[tuple[str, ...], Parameter(negative="")] = ()
     max_records: int = 5000
     max_tabs: int = 5
     max_connections: int = 20_000
@@ -244,6 +249,8 @@ class GatewaySettings:
         ):
             if not getattr(self, name) > 0:  # so that NaN is caught too
                 raise ConfigError(f"{name} must be greater than 0; nobody could start a chat.")
+        if self.mode == "direct" and (self.mask or self.mask_patterns):
+            raise ConfigError("mask needs the relay: with mode=direct the gateway never sees what guests write.")
         if not self.retention_h >= 0:
             raise ConfigError("retention_h must not be negative.")
         if self.public_url is not None:
@@ -264,6 +271,8 @@ class EmulatorSettings:
         session_ttl_s: Seconds a session token lives.
         demo_agent: Whether an automatic agent answers when no person is on queue.
         demo_agent_delay_s: Seconds it takes before it answers.
+        echo: Whether sessions say a guest's messages back, with their ids.
+        history: Whether a session's earlier messages can be read over REST.
         public_url: Address that guests use, where it differs from the one listened on.
         log_format: Lines for people (text) or for machines (json).
         log_level: Least level that is logged.
@@ -280,6 +289,8 @@ class EmulatorSettings:
     session_ttl_s: float = 86_400.0
     demo_agent: bool = True
     demo_agent_delay_s: float = 1.0
+    echo: bool = False
+    history: bool = False
     public_url: str | None = None
     log_format: LogFormat = "text"
     log_level: LogLevel = "info"

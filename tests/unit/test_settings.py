@@ -121,6 +121,19 @@ def test_lists(write_file: WriteFile, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings(GatewaySettings, *options).allowed_origins == expected
 
 
+def test_what_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUESTWIRE_MASK", "card iban")
+    monkeypatch.setenv("GUESTWIRE_MASK_PATTERNS", r"ORD-\d+")
+    settings = read_settings(GatewaySettings)
+    assert (settings.mask, settings.mask_patterns) == (("card", "iban"), (r"ORD-\d+",))
+    monkeypatch.setenv("GUESTWIRE_MODE", "direct")
+    with pytest.raises(ConfigError, match="mask needs the relay"):
+        read_settings(GatewaySettings)
+    monkeypatch.setenv("GUESTWIRE_MASK", "cards")
+    with pytest.raises(ConfigError, match="MASK"):
+        read_settings(GatewaySettings)
+
+
 def test_a_command_knows_where_each_value_came_from(write_file: WriteFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """For `--print-config`; a default has no source."""
     path = write_file('[gateway]\nhost = "0.0.0.0"')

@@ -57,7 +57,7 @@ def create_gateway(
         fail_point: For chaos tests, see `relay.interface.FailPoint`.
 
     Raises:
-        ConfigError: `ca_file` can't be used.
+        ConfigError: `ca_file` or one of `mask_patterns` can't be used.
     """
     clock = clock or SystemClock()
     provider = settings.provider

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -517,6 +518,36 @@ async def test_limits_of_creation(tmp_path: Path) -> None:
         assert (answer.status, json.loads(answer.body)["code"]) == (429, "rate-limited")
         clock.advance(86_400 / 3)
         await world.create()
+
+
+async def test_what_is_masked_is_seen_by_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A card number reaches no file, no provider, no tab and no log; the same message again is the same message."""
+    card, order = "4111 1111 1111 1111", "ORD-4711"
+    words = f"My card is {card}, ann@example.com, {order}"
+    answer = {"contentType": "ButtonResponse", "buttonResponse": {"type": "Button", "text": card, "payload": "p"}}
+    masked = "My card is •••• 1111, •••@•••, •••"
+    with caplog.at_level(logging.DEBUG):
+        async with relay_world(tmp_path, mask=("card", "email"), mask_patterns=(r"ORD-\d+",)) as world:
+            guest = await world.create()
+            one, two, plain = await guest.open(), await guest.open(tab="2"), await guest.plain()
+            for _ in range(2):
+                await one.say(type="message", text=words, clientId="c1", content=[answer])
+                accepted = await one.until("receipt", clientId="c1", status="accepted")
+                assert accepted["messageSeq"] == 1
+            for tab in (one, two, plain):
+                shown = (await tab.until("message")) if tab is not one else tab.records[0]
+                assert shown["text"] == masked
+                assert shown["content"][0]["buttonResponse"]["text"] == "•••• 1111"
+            await eventually(lambda: world.heard == [masked])
+            await one.say(type="message", text="a@a.bc " * 580, clientId="c2")  # too long once it is masked
+            error = await one.until("error")
+            assert (error["code"], error["clientId"]) == ("message-too-long", "c2")
+            for file in world.settings.log_file.parent.iterdir():
+                assert not re.search(rb"4111 1111|ann@|ORD-", file.read_bytes()), file
+    said = "".join(capsys.readouterr()) + caplog.text
+    assert not re.search("4111 1111|ann@|ORD-", said)
 
 
 async def test_retention(tmp_path: Path) -> None:

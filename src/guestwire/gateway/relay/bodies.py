@@ -6,6 +6,7 @@ A body is the JSON of a frame with our `id`. Its number is added when it is sent
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -29,6 +30,7 @@ __all__ = [
     "conversation_record",
     "guest_message",
     "is_volatile",
+    "masked_content",
     "message_id",
     "message_record",
     "outgoing_body",
@@ -51,6 +53,11 @@ def read_outgoing(body: bytes) -> tuple[str, tuple[ContentItem, ...]]:
     """Return text and content of what `outgoing_body` made."""
     frame = msgspec.json.decode(body, type=GuestMessageFrame)
     return frame.text or "", parse_content(frame.content)
+
+
+def masked_content(content: tuple[ContentItem, ...], mask: Callable[[str], str]) -> tuple[ContentItem, ...]:
+    """Return what a guest answered with the words in it masked; what the provider's bot offered stays what it was."""
+    return parse_content([_masked(item.raw, mask) for item in content])
 
 
 def guest_message(
@@ -156,6 +163,22 @@ def accepted_receipt(sid: SessionId, client_id: ClientId, message_seq: int) -> R
     return ReceiptFrame(
         client_id=client_id, id=message_id(sid, client_id), message_seq=message_seq, status=Fate.ACCEPTED
     )
+
+
+# What a bot offered and gets back as it was, and what kinds are called: no guest typed these.
+_NOT_TYPED = frozenset({"contentType", "id", "originatingMessageId", "payload", "type"})
+
+
+def _masked(value: object, mask: Callable[[str], str]) -> object:
+    match value:
+        case str():
+            return mask(value)
+        case dict():
+            return {name: inner if name in _NOT_TYPED else _masked(inner, mask) for name, inner in value.items()}
+        case list():
+            return [_masked(inner, mask) for inner in value]
+        case _:
+            return value
 
 
 def _record(

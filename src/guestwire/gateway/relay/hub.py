@@ -16,6 +16,7 @@ import msgspec
 from guestwire.errors import ERRORS, ChatError, LogUnavailable, SessionGone
 from guestwire.gateway.errors import ErrorBody
 from guestwire.gateway.log import SessionLog, SessionRow
+from guestwire.gateway.masking import Masker
 from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.origins import may_use
 from guestwire.gateway.relay.downstream import Downstream
@@ -60,12 +61,17 @@ class Hub:
         rng: random.Random | None = None,
         fail_point: FailPoint = no_fail_point,
     ) -> None:
-        """Take what it stands on; `start` begins."""
+        """Take what it stands on; `start` begins.
+
+        Raises:
+            ConfigError: `mask_patterns` has one that can't be used.
+        """
         self.clock = clock
         self.metrics = metrics
         self.tokens = SessionTokens(log, clock, ttl_s=settings.session_ttl_s)
         self.max_tabs = settings.max_tabs
         self._settings = settings
+        self._mask = Masker(mask=settings.mask, mask_patterns=settings.mask_patterns).apply
         self._log = log
         self._upstreams: UpstreamFactory | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -278,6 +284,7 @@ class Hub:
             starts_at_open=self._settings.upstream_start == "open",
             is_new=row.head == 0,
             fail_point=self._fail_point,
+            mask=self._mask,
             on_end=self.drop_if_idle,
         )
         await session.find_state()

@@ -35,7 +35,11 @@ class Relay:
         metrics: Metrics,
         fail_point: FailPoint = no_fail_point,
     ) -> None:
-        """Put it together; nothing is opened."""
+        """Put it together; nothing is opened.
+
+        Raises:
+            ConfigError: `mask_patterns` has one that can't be used.
+        """
         self._folder = settings.log_file.parent
         self._key_file = settings.log_file.with_name(f"{settings.log_file.name}.key")
         self.log = SqliteSessionLog(settings.log_file, now_ms=lambda: now_ms(clock))

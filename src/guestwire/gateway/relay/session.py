@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from guestwire.errors import ConversationEnded, LocalProtocolError
+from guestwire.errors import ConversationEnded, LocalProtocolError, MessageRejected
 from guestwire.gateway.log import NewRecord, Outgoing, SessionLog, SessionRow, SessionState
 from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.interface import FailPoint, Upstream, UpstreamFactory, no_fail_point
@@ -31,7 +31,13 @@ from guestwire.model.ids import ClientId, SessionId
 from guestwire.net.clock import Clock
 from guestwire.protocols.guest_session.rest import SessionRequest
 from guestwire.protocols.guest_session.session import GuestDetails
-from guestwire.protocols.guest_session.wire import ConversationUpdateFrame, ErrorFrame, ReceiptFrame, TypingFrame
+from guestwire.protocols.guest_session.wire import (
+    MAX_TEXT_BYTES,
+    ConversationUpdateFrame,
+    ErrorFrame,
+    ReceiptFrame,
+    TypingFrame,
+)
 
 __all__ = ["Reader", "RelaySession", "pack_details"]
 
@@ -82,6 +88,7 @@ class RelaySession:
         is_new: bool = False,
         new_id: Callable[[], str] = lambda: secrets.token_hex(16),
         fail_point: FailPoint = no_fail_point,
+        mask: Callable[[str], str] = str,
         on_end: Callable[[RelaySession], None] = lambda session: None,  # noqa: ARG005
     ) -> None:
         """Take up a session of the log; nothing is started.
@@ -94,6 +101,7 @@ class RelaySession:
             is_new: Nobody was ever connected to it.
             new_id: Returns 128 random bits in hex.
             fail_point: See `FailPoint`.
+            mask: Takes out of a guest's words what nobody may see; masking twice must change nothing more.
             on_end: Called when the conversation has ended.
         """
         self._row = row
@@ -104,6 +112,7 @@ class RelaySession:
         self._is_first = is_new
         self._new_id = new_id
         self._fail_point = fail_point
+        self._mask = mask
         self._on_end = on_end
         self._typed_at: float | None = None
         self._last_update: ConversationUpdated | None = None
@@ -185,9 +194,14 @@ class RelaySession:
             LogConflict: The client id was used with another body.
             ConversationEnded: The conversation is over.
             OutboxFull: Too many messages wait.
+            MessageRejected: It is too long once it is masked.
             SessionGone: The session was erased.
             LogUnavailable: It was not kept.
         """
+        # Before anything else sees the words: the log, the provider, other tabs, and the hash that tells them apart.
+        text, content = self._mask(text), bodies.masked_content(content, self._mask)
+        if len(text.encode()) > MAX_TEXT_BYTES:
+            raise MessageRejected(client_id)
         accepted = await self._log.accept(
             self.sid,
             client_id,

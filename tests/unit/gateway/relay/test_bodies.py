@@ -63,6 +63,19 @@ def test_senders(sender: str, kind: str, shown: str) -> None:
     assert bodies.message_record(Message(sender=sender, text="Hi"), "i", NOW).dedup_key is None
 
 
+def test_what_a_guest_answered_is_masked_and_what_the_bot_offered_is_not() -> None:
+    raw = {
+        "contentType": "ButtonResponse",
+        "buttonResponse": {"type": "QuickReply", "text": "my secret", "payload": "secret", "more": ["secret", 1, None]},
+    }
+    (item,) = bodies.masked_content(parse_content([raw]), lambda text: text.replace("secret", "•••"))
+    assert item.raw == {
+        "contentType": "ButtonResponse",
+        "buttonResponse": {"type": "QuickReply", "text": "my •••", "payload": "secret", "more": ["•••", 1, None]},
+    }
+    assert item.value is not None
+
+
 def test_updates() -> None:
     """A place in the queue alone is not kept; everything else is, with all it says."""
     update = ConversationUpdated(
