@@ -155,6 +155,26 @@ async def a_reader_below_the_floor_gets_a_gap(make_log: MakeLog) -> None:
         assert await _bodies(log, 6) == ["7"]
 
 
+async def a_log_is_trimmed_to_size(make_log: MakeLog) -> None:
+    """The oldest go until count and bytes fit, but none that somebody still needs; what fits is left alone."""
+    async with make_log("trim_to") as log:
+        await log.create(_row())
+        await log.append(_SID, [_record("x" * 10, f"p:{n}") for n in range(1, 11)])
+        assert await log.trim_to(_SID, max_records=10, max_bytes=100, up_to=10) == 0
+        assert await log.trim_to(_SID, max_records=7, max_bytes=100, up_to=2) == 2
+        assert await log.trim_to(_SID, max_records=7, max_bytes=100, up_to=10) == 3
+    async with make_log("trim_to") as log:
+        assert await log.trim_to(_SID, max_records=7, max_bytes=70, up_to=10) == 3
+        assert await log.trim_to(_SID, max_records=7, max_bytes=69, up_to=10) == 4
+        await log.append(_SID, [_record("y" * 50)])
+        assert await log.trim_to(_SID, max_records=7, max_bytes=69, up_to=3) == 4
+        assert await log.trim_to(_SID, max_records=7, max_bytes=69, up_to=11) == 9
+        assert await log.append(_SID, [_record("again", "p:4"), _record("again", "p:10")]) == [None, None]
+        assert await _bodies(log, 9) == ["x" * 10, "y" * 50]
+        assert await log.trim_to(_SID, max_records=1, max_bytes=1, up_to=10**9) == 11
+        await _refused(SessionGone, lambda: log.trim_to(_OTHER, max_records=1, max_bytes=1, up_to=1))
+
+
 async def a_message_is_accepted_once(make_log: MakeLog) -> None:
     """The same client id with the same body gets the first answer, for ever; with another body it is refused."""
     async with make_log("accept") as log:
@@ -239,6 +259,77 @@ async def an_end_settles_everything(make_log: MakeLog) -> None:
         await _refused(ConversationEnded, lambda: log.accept(_SID, ClientId("c"), b"c", _record("c")))
         assert not (await log.accept(_SID, ClientId("b"), b"b", _record("b"))).is_new
         assert await log.append(_SID, [_record("late history")]) == [6]
+
+
+async def a_wish_to_end_is_kept(make_log: MakeLog) -> None:
+    """From then on nothing is accepted, what waits is still sent, and a restart remembers it; then comes the end."""
+    async with make_log("ending") as log:
+        await log.create(_row())
+        await log.accept(_SID, ClientId("a"), b"a", _record("a"))
+        await log.request_end(_SID)
+        await log.request_end(_SID)
+        await _refused(ConversationEnded, lambda: log.accept(_SID, ClientId("b"), b"b", _record("b")))
+        assert not (await log.accept(_SID, ClientId("a"), b"a", _record("a"))).is_new
+    async with make_log("ending") as log:
+        (row,) = await log.open_sessions()
+        assert (row.state, row.head, row.ended_ms) == (SessionState.ENDING, 1, None)
+        await _refused(ConversationEnded, lambda: log.accept(_SID, ClientId("b"), b"b", _record("b")))
+        await log.mark_sending(_SID, 1, 5)
+        assert await log.settle(_SID, 1, OutboxState.DELIVERED, record=_record("sent")) == 2
+        assert await log.reopen(_SID, _record("anew"), expires_ms=1) is None
+        assert await log.end(_SID, _record("end"), 9, lambda _: _record("failed")) == [3]
+        await log.request_end(_SID)
+        assert await log.open_sessions() == []
+
+
+async def an_ended_session_starts_anew(make_log: MakeLog) -> None:
+    """It is open again, with its records and keys and without its provider; numbers go on."""
+    async with make_log("reopen") as log:
+        await log.create(_row(provider_ref=b"ref"))
+        await log.accept(_SID, ClientId("a"), b"a", _record("a"))
+        assert await log.reopen(_SID, _record("anew"), expires_ms=1) is None
+        await log.end(_SID, _record("end"), 9, lambda _: _record("failed"), expires_ms=11)
+        assert await log.reopen(_SID, _record("anew"), expires_ms=99) == 4
+        assert await log.reopen(_SID, _record("anew"), expires_ms=100) is None
+    async with make_log("reopen") as log:
+        (row,) = await log.open_sessions()
+        assert row == _row(expires_ms=99, head=4)
+        assert not (await log.accept(_SID, ClientId("a"), b"a", _record("a"))).is_new
+        second = await log.accept(_SID, ClientId("b"), b"b", _record("b"))
+        assert (second.seq, second.oseq) == (5, 2)
+        assert await log.end(_SID, _record("end"), 19, lambda _: _record("failed")) == [6, 7]
+        assert await _bodies(log) == ["a", "failed", "end", "anew", "b", "failed", "end"]
+        await log.erase(_SID)
+        await _refused(SessionGone, lambda: log.reopen(_SID, _record("anew"), expires_ms=None))
+        await _refused(SessionGone, lambda: log.request_end(_SID))
+
+
+async def what_the_provider_knows_is_found(make_log: MakeLog) -> None:
+    """A provider's id is known as a record, trimmed or not, and as what became of the guest's own message."""
+    async with make_log("known") as log:
+        await log.create(_row())
+        await log.create(_row(_OTHER))
+        await log.append(_SID, [_record("1", "p:1"), _record("2", "p:2"), _record("x", "p")])
+        for name in ("a", "b", "c"):
+            accepted = await log.accept(_SID, ClientId(name), name.encode(), _record(name))
+            await log.mark_sending(_SID, accepted.oseq, 5)
+            state = OutboxState.DELIVERED if name == "a" else OutboxState.UNCONFIRMED
+            await log.settle(_SID, accepted.oseq, state, provider_id="a'" if name == "a" else None)
+        await log.trim(_SID, 2)
+        wanted = ["1", "2", "3", "a'", "own:a", "", *(f"no{n}" for n in range(1200))]
+        for _ in range(2):
+            assert await log.known_ids(_SID, wanted) == {"1", "2", "a'"}
+            assert await log.known_ids(_OTHER, wanted) == frozenset()
+            assert await log.known_ids(_SID, []) == frozenset()
+        assert [(m.oseq, m.body, m.message_seq) for m in await log.doubtful(_SID)] == [(2, b"b", 5), (3, b"c", 6)]
+        assert await log.doubtful(_OTHER) == []
+        await log.settle(_SID, 2, OutboxState.DELIVERED, provider_id="b'")
+    async with make_log("known") as log:
+        assert await log.known_ids(_SID, ["b'", "1"]) == {"b'", "1"}
+        assert [message.client_id for message in await log.doubtful(_SID)] == ["c"]
+        await log.erase(_SID)
+        await _refused(SessionGone, lambda: log.known_ids(_SID, ["1"]))
+        await _refused(SessionGone, lambda: log.doubtful(_SID))
 
 
 async def an_erased_session_is_gone(make_log: MakeLog) -> None:
@@ -392,9 +483,13 @@ CHECKS = (
     records_keep_everything,
     pages_are_bounded,
     a_reader_below_the_floor_gets_a_gap,
+    a_log_is_trimmed_to_size,
     a_message_is_accepted_once,
     the_outbox_has_a_window_of_one,
     an_end_settles_everything,
+    a_wish_to_end_is_kept,
+    an_ended_session_starts_anew,
+    what_the_provider_knows_is_found,
     an_erased_session_is_gone,
     sessions_expire,
     epochs_change_on_demand_only,

@@ -52,7 +52,10 @@ class SessionLog(Protocol):
         """Return the session, or `None` when there is none."""
 
     async def open_sessions(self) -> list[SessionRow]:
-        """Return the sessions that have not ended, oldest first: what a restarted gateway takes up again."""
+        """Return the sessions that have not ended, oldest first: what a restarted gateway takes up again.
+
+        Those that are `ending` are among them.
+        """
 
     async def accept(
         self, sid: SessionId, client_id: ClientId, body: bytes, record: NewRecord, *, max_open: int = 20
@@ -69,7 +72,7 @@ class SessionLog(Protocol):
 
         Raises:
             LogConflict: The client id was used with another body.
-            ConversationEnded: The session has ended.
+            ConversationEnded: The session has ended, or is ending.
             OutboxFull: `max_open` messages are open.
         """
 
@@ -131,6 +134,21 @@ class SessionLog(Protocol):
             LocalProtocolError: The table has no such change, or there is no such message.
         """
 
+    async def known_ids(self, sid: SessionId, provider_ids: Sequence[str]) -> frozenset[str]:
+        """Return those of a provider's message ids that the session has.
+
+        That is as a record with the dedup key `p:<id>`, trimmed ones too, or as the `provider_id` of a settled message.
+        """
+
+    async def doubtful(self, sid: SessionId) -> list[Outgoing]:
+        """Return the messages that are `unconfirmed`, oldest first."""
+
+    async def request_end(self, sid: SessionId) -> None:
+        """Keep that the guest wants to end: from now on nothing is accepted; a gateway after this one goes on with it.
+
+        Does nothing when the session is ending or has ended.
+        """
+
     async def end(
         self,
         sid: SessionId,
@@ -153,6 +171,16 @@ class SessionLog(Protocol):
             The `seq` of each record appended.
         """
 
+    async def reopen(self, sid: SessionId, record: NewRecord, *, expires_ms: int | None) -> int | None:
+        """Start anew after an end: the session is open, its reference to the provider is gone, and `record` says so.
+
+        Args:
+            expires_ms: From when on the session may be erased; `None` is never.
+
+        Returns:
+            The record's `seq`; `None` when the session has not ended, and nothing was changed.
+        """
+
     async def set_provider(self, sid: SessionId, provider_ref: bytes) -> None:
         """Replace the reference to the provider's session."""
 
@@ -170,6 +198,16 @@ class SessionLog(Protocol):
 
         Returns:
             The floor: the newest `seq` forgotten so far.
+        """
+
+    async def trim_to(self, sid: SessionId, *, max_records: int, max_bytes: int, up_to: int) -> int:
+        """Forget the oldest records, as `trim` does, until no more than so many and so many bytes of bodies are left.
+
+        Args:
+            up_to: Nothing newer than this `seq` is forgotten, however much is left.
+
+        Returns:
+            The floor.
         """
 
     async def erase(self, sid: SessionId) -> None:

@@ -94,6 +94,8 @@ class Reader:
         return answers
 
 
+_IDS_AT_ONCE = 500  # three times in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535
+
 # --- queries ----------------------------------------------------------------------------------------------------------
 
 _SESSION_COLUMNS = (
@@ -110,7 +112,7 @@ def session(connection: apsw.Connection, sid: SessionId) -> SessionRow | None:
 
 def open_sessions(connection: apsw.Connection) -> list[SessionRow]:
     """See `SessionLog.open_sessions`."""
-    rows = connection.execute(f"SELECT {_SESSION_COLUMNS} FROM session WHERE state = 'open' ORDER BY sno")  # noqa: S608
+    rows = connection.execute(f"SELECT {_SESSION_COLUMNS} FROM session WHERE state <> 'ended' ORDER BY sno")  # noqa: S608
     return [_session_of(row) for row in rows]
 
 
@@ -167,6 +169,38 @@ def next_outgoing(connection: apsw.Connection, sid: SessionId) -> tuple[bool, Ou
         (sno,),
     ).fetchone()
     return True, None if row is None else outgoing_of(row)
+
+
+def known_ids(connection: apsw.Connection, sid: SessionId, provider_ids: Sequence[str]) -> frozenset[str] | None:
+    """See `SessionLog.known_ids`; `None` when there is no such session."""
+    sno = connection.execute("SELECT sno FROM session WHERE sid = ?", (sid,)).get
+    if sno is None:
+        return None
+    known: set[str] = set()
+    for start in range(0, len(provider_ids), _IDS_AT_ONCE):
+        ids = provider_ids[start : start + _IDS_AT_ONCE]
+        marks = ",".join("?" * len(ids))
+        keys = [f"p:{provider_id}" for provider_id in ids]
+        for (found,) in connection.execute(
+            f"SELECT substr(dedup_key, 3) FROM record WHERE sno = ? AND dedup_key IN ({marks})"  # noqa: S608 - marks
+            f" UNION ALL SELECT substr(dedup_key, 3) FROM seen WHERE sno = ? AND dedup_key IN ({marks})"
+            f" UNION ALL SELECT provider_id FROM outbox WHERE sno = ? AND provider_id IN ({marks})",
+            (sno, *keys, sno, *keys, sno, *ids),
+        ):
+            known.add(str(found))
+    return frozenset(known)
+
+
+def doubtful(connection: apsw.Connection, sid: SessionId) -> list[Outgoing] | None:
+    """See `SessionLog.doubtful`; `None` when there is no such session."""
+    sno = connection.execute("SELECT sno FROM session WHERE sid = ?", (sid,)).get
+    if sno is None:
+        return None
+    rows = connection.execute(
+        f"SELECT {OUTGOING_COLUMNS} FROM outbox WHERE sno = ? AND state = 'unconfirmed' ORDER BY oseq",  # noqa: S608
+        (sno,),
+    )
+    return [outgoing_of(row) for row in rows]
 
 
 def token(connection: apsw.Connection, token_hash: bytes) -> TokenEntry | None:

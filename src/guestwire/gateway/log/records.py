@@ -30,6 +30,8 @@ class SessionState(StrEnum):
     """Whether the session still goes on."""
 
     OPEN = "open"
+    ENDING = "ending"
+    """The guest wants to end: nothing new is accepted, what was accepted is still sent, then the provider is told."""
     ENDED = "ended"
 
 

@@ -55,7 +55,7 @@ CREATE TABLE session (
     ended_ms BIGINT,
     expires_ms BIGINT
 );
-CREATE INDEX session_open ON session (sno) WHERE state = 'open';
+CREATE INDEX session_open ON session (sno) WHERE state <> 'ended';
 CREATE INDEX session_expires ON session (expires_ms) WHERE expires_ms IS NOT NULL;
 CREATE TABLE record (
     id INTEGER PRIMARY KEY,

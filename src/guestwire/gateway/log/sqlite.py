@@ -232,6 +232,10 @@ class SqliteSessionLog:
         """See `SessionLog`."""
         return await self._write(lambda do: do.trim(sid, below_seq))
 
+    async def trim_to(self, sid: SessionId, *, max_records: int, max_bytes: int, up_to: int) -> int:
+        """See `SessionLog`."""
+        return await self._write(lambda do: do.trim_to(sid, max_records, max_bytes, up_to))
+
     # --- the outbox ---------------------------------------------------------------------------------------------------
 
     async def accept(
@@ -280,6 +284,28 @@ class SqliteSessionLog:
     ) -> list[int]:
         """See `SessionLog`."""
         return await self._write(lambda do: do.end(sid, record, now_ms, failed, expires_ms))
+
+    async def known_ids(self, sid: SessionId, provider_ids: Sequence[str]) -> frozenset[str]:
+        """See `SessionLog`."""
+        known = await self._query(partial(queries.known_ids, sid=sid, provider_ids=provider_ids))
+        if known is None:
+            raise SessionGone
+        return known
+
+    async def doubtful(self, sid: SessionId) -> list[Outgoing]:
+        """See `SessionLog`."""
+        messages = await self._query(partial(queries.doubtful, sid=sid))
+        if messages is None:
+            raise SessionGone
+        return messages
+
+    async def request_end(self, sid: SessionId) -> None:
+        """See `SessionLog`."""
+        await self._write(lambda do: do.request_end(sid))
+
+    async def reopen(self, sid: SessionId, record: NewRecord, *, expires_ms: int | None) -> int | None:
+        """See `SessionLog`."""
+        return await self._write(lambda do: do.reopen(sid, record, expires_ms))
 
     # --- keys and tokens ----------------------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ _MAX_KEYS = 500_000
 class SessionState:
     """What the writing thread knows of a session by heart."""
 
-    __slots__ = ("epoch", "floor", "head", "is_open", "keys", "next_oseq", "open", "sno")
+    __slots__ = ("epoch", "floor", "head", "keys", "next_oseq", "open", "size", "sno", "status")
 
     def __init__(
         self,
@@ -67,7 +67,8 @@ class SessionState:
         next_oseq: int,
         keys: set[str],
         open_messages: dict[int, tuple[OutboxState, int]],
-        is_open: bool,
+        size: int,
+        status: Status,
     ) -> None:
         """Take what was read."""
         self.sno = sno
@@ -78,7 +79,9 @@ class SessionState:
         self.keys = keys
         self.open = open_messages
         """Open messages of the outbox in order: oseq → state and attempts."""
-        self.is_open = is_open
+        self.size = size
+        """Bytes of the bodies of the records that are kept."""
+        self.status = status
 
 
 class Transaction:
@@ -225,6 +228,7 @@ class Transaction:
         state = self._states.get(sid) or self._state(sid)
         sno, keys, now_ms = state.sno, state.keys, self.now_ms
         seq = first = state.head
+        size = state.size
         seqs: list[int | None] = []
         rows: list[Row] = []
         for record in records:
@@ -236,10 +240,12 @@ class Transaction:
                 keys.add(key)
                 self._keys += 1
             seq += 1
+            size += len(record.body)
             rows.append((sno, seq, record.kind, record.body, key, record.order_key, record.late, now_ms))
             seqs.append(seq)
         if seq != first:
             state.head = seq
+            state.size = size
             self.changes += 1
             self._rows += rows
             touched = self.touched.get(sid)
@@ -255,6 +261,28 @@ class Transaction:
         floor = min(below_seq - 1, state.head)
         if floor <= state.floor:
             return state.floor
+        self._trim(sid, state, floor)
+        return floor
+
+    def trim_to(self, sid: SessionId, max_records: int, max_bytes: int, up_to: int) -> int:
+        """See `SessionLog.trim_to`."""
+        state = self._state(sid)
+        count, size = state.head - state.floor, state.size
+        if count <= max_records and size <= max_bytes:
+            return state.floor
+        self.flush()
+        floor = state.floor
+        for seq, length in self._execute(
+            "SELECT seq, length(body) FROM record WHERE sno = ? AND seq <= ? ORDER BY seq", (state.sno, up_to)
+        ):
+            if count <= max_records and size <= max_bytes:
+                break
+            floor, count, size = int(seq), count - 1, size - int(length)
+        if floor > state.floor:
+            self._trim(sid, state, floor)
+        return floor
+
+    def _trim(self, sid: SessionId, state: SessionState, floor: int) -> None:
         self.changes += 1
         self.flush()
         self._execute(
@@ -262,11 +290,14 @@ class Transaction:
             " SELECT sno, dedup_key FROM record WHERE sno = ? AND seq <= ? AND dedup_key IS NOT NULL",
             (state.sno, floor),
         )
+        size = self._execute(
+            "SELECT coalesce(sum(length(body)), 0) FROM record WHERE sno = ? AND seq <= ?", (state.sno, floor)
+        ).get
         self._execute("DELETE FROM record WHERE sno = ? AND seq <= ?", (state.sno, floor))
         self._execute("UPDATE session SET floor = ? WHERE sno = ?", (floor, state.sno))
         state.floor = floor
+        state.size -= int(str(size))
         self._touch(sid, state)
-        return floor
 
     # --- the outbox ---------------------------------------------------------------------------------------------------
 
@@ -283,7 +314,7 @@ class Transaction:
             if row is None or row[3] != body_hash:
                 raise LogConflict(f"The client id {client_id} was used before with another body.")
             return Accepted(seq=row[0], oseq=row[1], is_new=False, state=OutboxState(row[2]))
-        if not state.is_open:
+        if state.status is not Status.OPEN:
             raise ConversationEnded
         if len(state.open) >= max_open:
             raise OutboxFull(f"{len(state.open)} messages wait to be sent; at most {max_open} may.")
@@ -346,6 +377,27 @@ class Transaction:
             return None
         return self._append(sid, state, record, _receipt_key(oseq, target, attempts))
 
+    def request_end(self, sid: SessionId) -> None:
+        """See `SessionLog.request_end`."""
+        state = self._state(sid)
+        if state.status is Status.OPEN:
+            self.changes += 1
+            self._execute("UPDATE session SET state = ? WHERE sno = ?", (Status.ENDING.value, state.sno))
+            state.status = Status.ENDING
+
+    def reopen(self, sid: SessionId, record: NewRecord, expires_ms: int | None) -> int | None:
+        """See `SessionLog.reopen`."""
+        state = self._state(sid)
+        if state.status is not Status.ENDED:
+            return None
+        self.changes += 1
+        self._execute(
+            "UPDATE session SET state = ?, ended_ms = NULL, expires_ms = ?, provider_ref = ? WHERE sno = ?",
+            (Status.OPEN.value, expires_ms, b"", state.sno),
+        )
+        state.status = Status.OPEN
+        return self._append(sid, state, record, record.dedup_key)
+
     def end(
         self,
         sid: SessionId,
@@ -356,7 +408,7 @@ class Transaction:
     ) -> list[int]:
         """See `SessionLog.end`."""
         state = self._state(sid)
-        if not state.is_open:
+        if state.status is Status.ENDED:
             return []
         rows = self._execute(
             f"SELECT {OUTGOING_COLUMNS} FROM outbox"  # noqa: S608 - a constant
@@ -378,7 +430,7 @@ class Transaction:
             "UPDATE session SET state = ?, ended_ms = ?, expires_ms = ? WHERE sno = ?",
             (Status.ENDED.value, now_ms, expires_ms, state.sno),
         )
-        state.is_open = False
+        state.status = Status.ENDED
         return [seq for seq in seqs if seq is not None]
 
     # --- keys and tokens ----------------------------------------------------------------------------------------------
@@ -422,6 +474,7 @@ class Transaction:
             self._keys += 1
         self.changes += 1
         seq = state.head = state.head + 1
+        state.size += len(record.body)
         row = (state.sno, seq, record.kind, record.body, key, record.order_key, record.late, self.now_ms)
         self._rows.append(row)
         touched = self.touched.get(sid)
@@ -473,14 +526,16 @@ class Transaction:
         sno, epoch, floor, status = row
         head = self._execute("SELECT max(seq) FROM record WHERE sno = ?", (sno,)).get
         last_oseq = self._execute("SELECT max(oseq) FROM outbox WHERE sno = ?", (sno,)).get
-        keys = {
-            str(key)
-            for (key,) in self._execute(
-                "SELECT dedup_key FROM record WHERE sno = ? AND dedup_key IS NOT NULL"
-                " UNION ALL SELECT dedup_key FROM seen WHERE sno = ?",
-                (sno, sno),
-            )
-        }
+        keys: set[str] = set()
+        size = 0
+        for key, length in self._execute(
+            "SELECT dedup_key, length(body) FROM record WHERE sno = ?"
+            " UNION ALL SELECT dedup_key, 0 FROM seen WHERE sno = ?",
+            (sno, sno),
+        ):
+            size += int(length)
+            if key is not None:
+                keys.add(str(key))
         open_messages = {
             int(oseq): (OutboxState(state), int(attempts))
             for oseq, state, attempts in self._execute(
@@ -499,7 +554,8 @@ class Transaction:
             next_oseq=(last_oseq or 0) + 1,
             keys=keys,
             open_messages=open_messages,
-            is_open=status == Status.OPEN,
+            size=size,
+            status=Status(str(status)),
         )
         self._states[sid] = state
         self._keys += len(keys)

@@ -54,6 +54,7 @@ class Session:
     outbox: list[Message] = field(default_factory=list)
     floor: int = 0
     is_open: bool = True
+    is_ending: bool = False
 
     def append(self, body: bytes, key: str | None) -> int | None:
         if key in self.keys:
@@ -122,7 +123,7 @@ class LogMachine(RuleBasedStateMachine):
                     assert not isinstance(got, type)
                     assert (got.seq, got.oseq, got.is_new, got.state) == (known.seq, oseq, False, known.state)
                 return
-        if not session.is_open:
+        if not session.is_open or session.is_ending:
             assert got is ConversationEnded
         elif sum(message.state in OPEN_STATES for message in session.outbox) >= 2:
             assert got is OutboxFull
@@ -183,6 +184,40 @@ class LogMachine(RuleBasedStateMachine):
             expected.append(session.append(b"end", None))
             assert got == [seq for seq in expected if seq is not None]
             session.is_open = False
+
+    @rule(sid=SIDS)
+    def request_end(self, sid: SessionId) -> None:
+        got = self.call(self.log.request_end(sid))
+        session = self.model.get(sid)
+        assert got is (SessionGone if session is None else None)
+        if session is not None:
+            session.is_ending = session.is_open
+
+    @rule(sid=SIDS, key=KEYS)
+    def reopen(self, sid: SessionId, key: str | None) -> None:
+        got = self.call(self.log.reopen(sid, NewRecord(kind="m", body=b"anew", dedup_key=key), expires_ms=None))
+        session = self.model.get(sid)
+        if session is None:
+            assert got is SessionGone
+        elif session.is_open:
+            assert got is None
+        else:
+            assert got == session.append(b"anew", key)
+            session.is_open, session.is_ending = True, False
+
+    @rule(sid=SIDS, max_records=st.integers(0, 8), max_bytes=st.integers(0, 40), up_to=st.integers(0, 12))
+    def trim_to(self, sid: SessionId, max_records: int, max_bytes: int, up_to: int) -> None:
+        got = self.call(self.log.trim_to(sid, max_records=max_records, max_bytes=max_bytes, up_to=up_to))
+        session = self.model.get(sid)
+        if session is None:
+            assert got is SessionGone
+            return
+        while session.floor < min(up_to, len(session.bodies)) and (
+            len(session.bodies) - session.floor > max_records
+            or sum(map(len, session.bodies[session.floor :])) > max_bytes
+        ):
+            session.floor += 1
+        assert got == session.floor
 
     @rule(sid=SIDS, below_seq=st.integers(0, 12))
     def trim(self, sid: SessionId, below_seq: int) -> None:
