@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from guestwire.cli.demo import emulator_provider
 from guestwire.emulator import Emulator
 from guestwire.gateway import create_gateway
+from guestwire.gateway.app import drain
 from guestwire.net.server import Server
 from guestwire.settings import EmulatorSettings, GatewaySettings
+from guestwire.testing.fault_proxy import FaultProxy
 from tests.browser.ensure_browser import browser_tests_are_off, find_chromium
 
 # How long a page may take to show what a test waits for: a bound for a busy machine, never a measure of speed.
@@ -38,45 +45,118 @@ class Stack:
     """Gateway and emulator, running.
 
     Attributes:
-        chat_url: The chat page.
-        gateway_url: The gateway's origin.
         emulator: The emulated org.
+        settings: The gateway's.
+        link: Between browsers and the gateway.
+        uplink: Between the gateway and the emulator's sockets.
+        options: For `create_gateway`.
+        wrap: Put around all that the gateway serves.
     """
 
-    gateway_url: str
     emulator: Emulator
+    settings: GatewaySettings
+    link: FaultProxy
+    uplink: FaultProxy
+    options: dict[str, Any] = field(default_factory=dict)
+    wrap: Callable[[ASGIApp], ASGIApp] | None = None
+    _app: Starlette | None = None
+    _gateway: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @property
+    def gateway_url(self) -> str:
+        """The gateway's origin, the same after a restart."""
+        return f"http://127.0.0.1:{self.link.port}"
 
     @property
     def chat_url(self) -> str:
+        """The chat page."""
         return f"{self.gateway_url}/"
+
+    async def start_gateway(self) -> None:
+        """Start the gateway, on the same log as the one before."""
+        self._app = create_gateway(self.settings, **self.options)
+        if self.wrap is not None:
+            self._app.add_middleware(self.wrap)
+        server = await self._gateway.enter_async_context(Server(self._app, graceful_s=1))
+        self.link.target = ("127.0.0.1", server.port)
+
+    async def stop_gateway(self, *, drains: bool = False) -> None:
+        """Stop the gateway; with `drains` it asks the browsers to move first."""
+        if drains and self._app is not None:
+            await drain(self._app)
+        gateway, self._gateway = self._gateway, AsyncExitStack()
+        await gateway.aclose()
+
+    def guest_said(self) -> list[str]:
+        """What the provider has of the guest, in order."""
+        conversations = self.emulator.org.conversations.values()
+        return [entry.text for one in conversations for entry in one.entries if entry.sender == "guest"]
 
 
 @asynccontextmanager
 async def running_stack(
-    *, wrap: Callable[[ASGIApp], ASGIApp] | None = None, **emulator_settings: object
+    *,
+    mode: Literal["relay", "direct"] = "relay",
+    wrap: Callable[[ASGIApp], ASGIApp] | None = None,
+    gateway: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    **emulator_settings: object,
 ) -> AsyncIterator[Stack]:
-    """Start an emulator and a gateway on free ports; `wrap` puts something around all that the gateway serves."""
+    """Start an emulator and a gateway on free ports.
+
+    Args:
+        mode: The gateway's.
+        wrap: Puts something around all that the gateway serves.
+        gateway: More settings of the gateway.
+        options: For `create_gateway`.
+        emulator_settings: Settings of the emulator.
+    """
     async with AsyncExitStack() as stack:
         settings = EmulatorSettings(port=0, log_level="error", **{"demo_agent_delay_s": 0.05, **emulator_settings})  # type: ignore[arg-type]
         emulator = await stack.enter_async_context(Emulator(settings))
+        uplink = await stack.enter_async_context(FaultProxy("127.0.0.1", urlsplit(emulator.url).port or 0))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="guestwire-browser-"))
+        provider = emulator_provider(settings, emulator.url)
+        if mode == "relay":
+            provider = replace(provider, socket_url=f"ws://127.0.0.1:{uplink.port}/ws")
         gateway_settings = GatewaySettings(
-            provider=emulator_provider(settings, emulator.url),
-            mode="direct",
-            port=0,
-            log_level="error",
-            sessions_per_minute=600,
-            sessions_burst=100,
+            **{
+                "provider": provider,
+                "mode": mode,
+                "log_file": Path(folder) / "sessions.sqlite3",
+                "upstream_start": "open",
+                "port": 0,
+                "log_level": "error",
+                "sessions_per_minute": 600,
+                "sessions_burst": 100,
+                **(gateway or {}),
+            }
         )
-        app = create_gateway(gateway_settings)
-        if wrap is not None:
-            app.add_middleware(wrap)
-        server = await stack.enter_async_context(Server(app))
-        yield Stack(gateway_url=server.url, emulator=emulator)
+        link = await stack.enter_async_context(FaultProxy("127.0.0.1", 0))
+        running = Stack(emulator, gateway_settings, link, uplink, dict(options or {}), wrap)
+        await running.start_gateway()
+        stack.push_async_callback(running.stop_gateway)
+        yield running
 
 
 @pytest.fixture
 async def stack() -> AsyncIterator[Stack]:
+    """In relay mode."""
     async with running_stack() as running:
+        yield running
+
+
+@pytest.fixture
+async def direct_stack() -> AsyncIterator[Stack]:
+    """In direct mode: the browser talks to the emulator itself."""
+    async with running_stack(mode="direct") as running:
+        yield running
+
+
+@pytest.fixture(params=["relay", "direct"])
+async def either_stack(request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
+    """In both modes, one after the other."""
+    async with running_stack(mode=request.param) as running:
         yield running
 
 
@@ -105,14 +185,18 @@ OpenPage = Callable[..., Awaitable[Page]]
 async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     """Return a function that opens a URL in a context of its own; a console error fails the test at its end.
 
-    Pass `expect_errors=True` where the fault under test makes the browser itself write an error (a refused socket).
+    Pass `expect_errors=True` where the fault under test makes the browser itself write an error (a refused socket), and
+    `beside` to open another tab of the same browser.
     """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    async def open_page(url: str, *, expect_errors: bool = False, **options: object) -> Page:
-        context = await browser.new_context(**options)  # type: ignore[arg-type]
-        contexts.append(context)
+    async def open_page(
+        url: str, *, expect_errors: bool = False, beside: Page | None = None, **options: object
+    ) -> Page:
+        if beside is None:
+            contexts.append(await browser.new_context(**options))  # type: ignore[arg-type]
+        context = contexts[-1] if beside is None else beside.context
         page = await context.new_page()
 
         def complain(message: ConsoleMessage) -> None:

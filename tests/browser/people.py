@@ -40,6 +40,10 @@ class Guest:
     async def reads(self, text: str) -> None:
         await expect(self.transcript.get_by_text(text).last).to_be_visible()
 
+    def message(self, text: str) -> Locator:
+        """Return the guest's own messages with this text."""
+        return self.transcript.locator("[data-from=guest]").filter(has_text=text)
+
     async def is_told(self, text: str) -> None:
         """The banner or a notice says it, beside the live regions that only assistive tech hears."""
         await expect(self.page.get_by_text(text).first).to_be_visible()

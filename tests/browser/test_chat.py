@@ -23,11 +23,11 @@ async def test_bot_then_demo_agent(stack: Stack, open_page: OpenPage) -> None:
     await guest.reads("return")
 
 
-async def test_a_person_at_the_desk_takes_over_and_ends(stack: Stack, open_page: OpenPage) -> None:
+async def test_a_person_at_the_desk_takes_over_and_ends(either_stack: Stack, open_page: OpenPage) -> None:
     """Somebody on queue takes the demo agent's place; both sides see messages, typing, and the end."""
-    agent = Agent(await open_page(stack.emulator.desk_url))
+    agent = Agent(await open_page(either_stack.emulator.desk_url))
     await agent.takes_a_seat("Grace")
-    guest = Guest(await open_page(f"{stack.chat_url}?name=Ada&email=ada@example.com&externalContactId=crm-7"))
+    guest = Guest(await open_page(f"{either_stack.chat_url}?name=Ada&email=ada@example.com&externalContactId=crm-7"))
     await guest.is_connected()
     await guest.says("I want a person")
     await agent.accepts("Ada")
@@ -53,38 +53,36 @@ async def test_a_person_at_the_desk_takes_over_and_ends(stack: Stack, open_page:
     await expect(guest.composer).to_be_editable()
 
 
-async def test_the_guest_ends(stack: Stack, open_page: OpenPage) -> None:
+async def test_the_guest_ends(either_stack: Stack, open_page: OpenPage) -> None:
     """End asks first, then the desk sees that the guest left."""
-    guest = Guest(await open_page(f"{stack.chat_url}?name=Ada"))
+    guest = Guest(await open_page(f"{either_stack.chat_url}?name=Ada"))
     await guest.is_connected()
     await guest.page.get_by_role("button", name="End chat").click()
     await guest.page.get_by_role("dialog").get_by_role("button", name="End chat").click()
     await guest.reads("Conversation ended")
-    (conversation,) = stack.emulator.org.conversations.values()
+    (conversation,) = either_stack.emulator.org.conversations.values()
     assert conversation.ended_by == "guest"
 
 
-async def test_a_dropped_socket_loses_nothing_that_is_typed(stack: Stack, open_page: OpenPage) -> None:
-    """While reconnecting the composer stays open; what is sent then is queued and arrives in order."""
-    guest = Guest(await open_page(stack.chat_url, expect_errors=True))
+async def test_a_dropped_socket_loses_nothing_that_is_typed(direct_stack: Stack, open_page: OpenPage) -> None:
+    """Direct mode: while reconnecting the composer stays open; what is sent then is queued and arrives in order."""
+    guest = Guest(await open_page(direct_stack.chat_url, expect_errors=True))
     await guest.is_connected()
-    await set_fault(stack, "refuse-upgrade")
+    await set_fault(direct_stack, "refuse-upgrade")
     await guest.page.context.set_offline(True)
-    await fire_fault(stack, "drop-sockets")
+    await fire_fault(direct_stack, "drop-sockets")
     await guest.is_told("offline")
     await guest.says("first while away")
     await guest.says("second while away")
-    await set_fault(stack, "refuse-upgrade", on=False)
+    await set_fault(direct_stack, "refuse-upgrade", on=False)
     await guest.page.context.set_offline(False)
     await guest.reads("has joined")
-    (conversation,) = stack.emulator.org.conversations.values()
-    said = [entry.text for entry in conversation.entries if entry.sender == "guest"]
-    assert said == ["first while away", "second while away"]
+    assert direct_stack.guest_said() == ["first while away", "second while away"]
 
 
-async def test_a_reload_begins_a_new_chat_and_keeps_the_draft(stack: Stack, open_page: OpenPage) -> None:
+async def test_a_reload_begins_a_new_chat_and_keeps_the_draft(direct_stack: Stack, open_page: OpenPage) -> None:
     """Direct mode has no replay: the page comes back connected, greeted anew, with what was being typed."""
-    guest = Guest(await open_page(stack.chat_url))
+    guest = Guest(await open_page(direct_stack.chat_url))
     await guest.is_connected()
     await guest.composer.fill("half a sentence")
     await guest.page.reload()
@@ -107,5 +105,4 @@ async def test_keyboard_only(stack: Stack, open_page: OpenPage) -> None:
     await guest.page.keyboard.type("two")
     await guest.page.keyboard.press("Enter")
     await guest.reads("has joined")
-    (conversation,) = stack.emulator.org.conversations.values()
-    assert [entry.text for entry in conversation.entries if entry.sender == "guest"] == ["one\ntwo"]
+    assert stack.guest_said() == ["one\ntwo"]

@@ -5,28 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage, Stack
 from tests.browser.people import Agent, Guest, set_fault
+from tests.browser.quality import overflow, violations
 
 PHONE = {"width": 320, "height": 640}
 CALM: dict[str, Any] = {"reduced_motion": "reduce"}
 DESKTOP = {"width": 1280, "height": 800}
-
-
-async def violations(page: Page) -> list[str]:
-    """Run axe and return what it finds, one line each."""
-    # Through the debugger, because the page's own policy rightly refuses an injected script.
-    await page.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
-    found = await page.evaluate("axe.run().then((result) => result.violations)")
-    return [f"{item['id']}: {item['help']}: {[node['html'][:120] for node in item['nodes']]}" for item in found]
-
-
-async def overflow(page: Page) -> int:
-    """Return by how many pixels the page is wider than its window."""
-    return int(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -53,10 +40,10 @@ async def test_chat_page(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_chat_page_in_trouble(stack: Stack, open_page: OpenPage, scheme: str) -> None:
+async def test_chat_page_in_trouble(direct_stack: Stack, open_page: OpenPage, scheme: str) -> None:
     """The error banner: no violation."""
-    await set_fault(stack, "bad-credentials")
-    page = await open_page(stack.chat_url, color_scheme=scheme, viewport=PHONE, expect_errors=True, **CALM)
+    await set_fault(direct_stack, "bad-credentials")
+    page = await open_page(direct_stack.chat_url, color_scheme=scheme, viewport=PHONE, expect_errors=True, **CALM)
     await expect(page.get_by_role("button", name="Try again")).to_be_visible()
     assert await violations(page) == []
     assert await overflow(page) == 0
