@@ -141,7 +141,8 @@ def _mask_cards(text: str) -> str:
     not searched for a part that happens to be valid, which most have. Where valid numbers overlap, all of their digits
     are masked but the last four.
 
-    Source: ISO/IEC 7812-1:2017 §4 (at most 19 digits) and annex B (Luhn); 13 is the shortest that was ever issued.
+    Source: ISO/IEC 7812-1 (at most 19 digits; Luhn's formula in annex B). From 13 is ours: the few Maestro cards of 12
+    are not worth the telephone numbers that would go with them.
     """
     pieces: list[str] = []
     kept = 0
