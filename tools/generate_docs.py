@@ -196,6 +196,7 @@ def _faults() -> str:
             "# Faults of the emulator\n",
             'A switch stays on until it is turned off: `PUT /emulator/faults/{name}` with `{"on": true}`.',
             "An action happens once: `POST /emulator/faults/{name}`.",
+            "A capability is switched, too, but is no fault: a session has those that were on at its creation.",
             "The agent desk has them all.\n",
             *_table(("name", "kind", "at the desk", "effect", "parameters"), rows),
             "",

@@ -34,7 +34,7 @@ class Control:
             self._org.expire_access_tokens()
 
     def clear_faults(self) -> None:
-        """Turn every fault off."""
+        """Turn every fault off; what the emulator was started with stays on."""
         self._change(Faults.clear)
 
     def fire(self, name: FaultName) -> None:

@@ -13,9 +13,10 @@ from guestwire.emulator.desk import Desk
 from guestwire.emulator.faults import CATALOGUE, FaultInfo, FaultName, FaultRefused
 from guestwire.emulator.http import ApiError, json_response, read_body, read_json
 from guestwire.emulator.org import Org
-from guestwire.emulator.records import GUEST_SCOPES, OAuthClient
+from guestwire.emulator.records import GUEST_SCOPES, Entry, OAuthClient
 from guestwire.emulator.views import fault_view, fault_views, snapshot
 from guestwire.model.events import epoch_ms
+from guestwire.model.ids import SessionId
 from guestwire.model.secret import Secret
 from guestwire.model.times import format_time
 
@@ -54,6 +55,12 @@ def control_routes(org: Org, control: Control, desk: Desk) -> list[Route]:
 
     async def state(_request: Request) -> Response:
         return json_response(_state(org, desk))
+
+    async def transcript(request: Request) -> Response:
+        session = org.sessions.get(SessionId(request.path_params["session_id"]))
+        if session is None:
+            raise ApiError(404, "not-found", "There is no such session.")
+        return json_response({"messages": [_line(entry) for entry in org.transcript(session.id)]})
 
     async def reset(request: Request) -> Response:
         await read_json(request, dict[str, object])
@@ -119,6 +126,7 @@ def control_routes(org: Org, control: Control, desk: Desk) -> list[Route]:
     return [
         Route("/emulator/health", health, methods=["GET"]),
         Route("/emulator/state", state, methods=["GET"]),
+        Route("/emulator/sessions/{session_id}/messages", transcript, methods=["GET"]),
         Route("/emulator/reset", reset, methods=["POST"]),
         Route("/emulator/seed", seed, methods=["POST"]),
         Route("/emulator/clock", clock, methods=["GET"]),
@@ -147,6 +155,11 @@ def _clock(org: Org) -> dict[str, object]:
         "advancedS": org.clock.advanced_s,
         "seeded": org.clock.is_seeded,
     }
+
+
+def _line(entry: Entry) -> dict[str, object]:
+    line = {"id": entry.id, "from": entry.sender, "text": entry.text, "at": epoch_ms(entry.at)}
+    return line if entry.client_id is None else {**line, "clientId": entry.client_id}
 
 
 def _state(org: Org, desk: Desk) -> dict[str, object]:

@@ -1,12 +1,16 @@
-"""Faults: what can be made to go wrong on purpose, as a table, and which of it is on."""
+"""Faults: what can be made to go wrong on purpose, as a table, and which of it is on.
+
+Capabilities stand in the same table: they are switched like faults, but nothing is wrong with them. A session has those
+that were on when it was created; their parameters, which are faults indeed, act as they are now.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["CATALOGUE", "FaultInfo", "FaultKind", "FaultName", "FaultParam", "FaultRefused", "Faults"]
+__all__ = ["CAPABILITIES", "CATALOGUE", "FaultInfo", "FaultKind", "FaultName", "FaultParam", "FaultRefused", "Faults"]
 
 
 class FaultName(StrEnum):
@@ -21,15 +25,21 @@ class FaultName(StrEnum):
     RATE_LIMIT = "rate-limit"
     UNPUBLISH_FLOW = "unpublish-flow"
     NO_AGENTS = "no-agents"
+    ECHO = "echo"
+    HISTORY = "history"
     DROP_SOCKETS = "drop-sockets"
+    STALL_SOCKETS = "stall-sockets"
     DELAY_FRAMES = "delay-frames"
+    REORDER_FRAMES = "reorder-frames"
+    DUPLICATE_FRAMES = "duplicate-frames"
     GARBAGE_FRAME = "garbage-frame"
 
 
 class FaultKind(StrEnum):
-    """A switch lasts until it is turned off; an action happens once."""
+    """A switch lasts until it is turned off; an action happens once; a capability is a switch that is no fault."""
 
     SWITCH = "switch"
+    CAPABILITY = "capability"
     ACTION = "action"
 
 
@@ -97,7 +107,7 @@ _ROWS = (
         FaultName.RATE_LIMIT,
         FaultKind.SWITCH,
         "Too many requests",
-        "Token endpoints and session creation answer 429 with Retry-After.",
+        "Token endpoints, session creation and history answer 429 with Retry-After.",
         {"retryAfterS": FaultParam(default=5, maximum=3600)},
     ),
     FaultInfo(
@@ -113,10 +123,38 @@ _ROWS = (
         "Nobody can take a conversation, the demo agent falls silent; the queue keeps everybody waiting.",
     ),
     FaultInfo(
+        FaultName.ECHO,
+        FaultKind.CAPABILITY,
+        "Echo",
+        "Sessions created from now on say a guest's message back, with its id: lost, doubled or late as set here.",
+        {
+            "lossPercent": FaultParam(default=0, maximum=100),
+            "duplicatePercent": FaultParam(default=0, maximum=100),
+            "delayMs": FaultParam(default=0, maximum=60_000),
+        },
+    ),
+    FaultInfo(
+        FaultName.HISTORY,
+        FaultKind.CAPABILITY,
+        "History",
+        "Messages of sessions created from now on can be read over REST, each after the lag and a part of the spread.",
+        {
+            "lagMs": FaultParam(default=0, maximum=60_000),
+            "spreadMs": FaultParam(default=0, maximum=60_000),
+            "withClientId": FaultParam(default=0, maximum=1),
+        },
+    ),
+    FaultInfo(
         FaultName.DROP_SOCKETS,
         FaultKind.ACTION,
         "Drop the sockets",
         "Every guest's connection breaks without a close frame.",
+    ),
+    FaultInfo(
+        FaultName.STALL_SOCKETS,
+        FaultKind.SWITCH,
+        "Stall the sockets",
+        "Guest sockets open, but are neither read nor answered, pings included; what waits goes on once it is off.",
     ),
     FaultInfo(
         FaultName.DELAY_FRAMES,
@@ -124,6 +162,20 @@ _ROWS = (
         "Delay frames",
         "Every frame to a guest arrives this much later.",
         {"delayMs": FaultParam(default=2000, maximum=60_000)},
+    ),
+    FaultInfo(
+        FaultName.REORDER_FRAMES,
+        FaultKind.SWITCH,
+        "Reorder messages",
+        "Messages to a guest overtake each other: each comes later by a part of this time.",
+        {"windowMs": FaultParam(default=2000, maximum=60_000)},
+    ),
+    FaultInfo(
+        FaultName.DUPLICATE_FRAMES,
+        FaultKind.SWITCH,
+        "Double frames",
+        "This share of the frames to a guest comes twice.",
+        {"percent": FaultParam(default=50, maximum=100)},
     ),
     FaultInfo(
         FaultName.GARBAGE_FRAME,
@@ -136,13 +188,17 @@ _ROWS = (
 CATALOGUE: Mapping[FaultName, FaultInfo] = {row.name: row for row in _ROWS}
 """In the order of a chat: credentials, session, conversation, connection."""
 
+CAPABILITIES = tuple(row.name for row in _ROWS if row.kind is FaultKind.CAPABILITY)
+"""What a session may announce in its `extensions`."""
+
 
 class Faults:
     """Which switches are on, and with what parameters."""
 
-    def __init__(self) -> None:
-        """Start with everything off."""
-        self._on: set[FaultName] = set()
+    def __init__(self, on: Iterable[FaultName] = ()) -> None:
+        """Start with these on and everything else off."""
+        self._at_start = frozenset(on)
+        self._on = set(self._at_start)
         self._params = _defaults()
 
     def is_on(self, name: FaultName) -> bool:
@@ -152,6 +208,10 @@ class Faults:
     def params(self, name: FaultName) -> Mapping[str, int]:
         """Return a switch's parameters; they are kept while it is off."""
         return self._params[name]
+
+    def value(self, name: FaultName, param: str) -> int:
+        """Return a parameter as it acts now: 0 while its switch is off."""
+        return self._params[name][param] if name in self._on else 0
 
     def switch(self, name: FaultName, *, on: bool, params: Mapping[str, object]) -> None:
         """Turn a switch on or off.
@@ -167,8 +227,8 @@ class Faults:
         (self._on.add if on else self._on.discard)(name)
 
     def clear(self) -> None:
-        """Turn everything off and forget the parameters."""
-        self._on.clear()
+        """Turn everything off but what was on at the start, and forget the parameters."""
+        self._on = set(self._at_start)
         self._params = _defaults()
 
 

@@ -36,13 +36,22 @@ class GuestSide:
             self._org.count_connection(conversation, -1)
 
     def said(
-        self, conversation: Conversation, text: str, content: tuple[ContentItem, ...] = (), *, origin: object = None
+        self,
+        conversation: Conversation,
+        text: str,
+        content: tuple[ContentItem, ...] = (),
+        *,
+        client_id: str | None = None,
+        origin: object = None,
     ) -> None:
-        """Add the guest's message; while the bot has the conversation, it answers. After the end nothing is said."""
+        """Add the guest's message; while the bot has the conversation, it answers. After the end nothing is said.
+
+        Nothing is found to be a repetition: as at the platform, what is written twice was said twice.
+        """
         if conversation.stage is Stage.ENDED:
             return
         name = conversation.guest.name
-        self._org.add_entry(conversation, "guest", text, name=name, content=content, origin=origin)
+        self._org.add_entry(conversation, "guest", text, name=name, content=content, client_id=client_id, origin=origin)
         if conversation.stage is Stage.BOT and self._org.is_flow_published:
             self._answer(conversation, text, content)
 

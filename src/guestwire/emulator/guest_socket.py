@@ -1,7 +1,8 @@
 """The guests' WebSockets: each connection a `GuestSessionServer` core, all of them fed by the org's changes.
 
-A connection by query is plain: it gets the four kinds of frame of guest-session §4.1, without ids or numbers, nothing
-of what it sent itself, and after a reconnect the current conversation-update only [D].
+A connection by query is plain: it gets the four kinds of frame of guest-session §4.1, without numbers, nothing of what
+it sent itself, and after a reconnect the current conversation-update only [D]. A session with echo or history gets its
+messages with ids, one with echo what it sent itself, too.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from guestwire.emulator.changes import (
     WasReset,
 )
 from guestwire.emulator.faults import FaultName
+from guestwire.emulator.guest_frames import entry_frame
 from guestwire.emulator.guest_side import GuestSide
 from guestwire.emulator.http import ApiError, error_body
 from guestwire.emulator.org import Org
 from guestwire.emulator.paced_socket import PacedSocket
-from guestwire.emulator.records import Conversation, Entry, GuestSessionRecord, Stage
+from guestwire.emulator.records import EXTENSIONS, Conversation, Entry, GuestSessionRecord, Stage
 from guestwire.model.ids import SessionId
-from guestwire.model.times import format_time
 from guestwire.net.websocket import Refusal, Socket, SocketHandler, UpgradeRequest
 from guestwire.protocols.guest_session.server import (
     EndConversation,
@@ -98,10 +99,7 @@ class GuestSockets:
                 for connection in self._of(conversation.session_id):
                     connection.show_status(conversation)
             case EntryAdded(conversation, entry, origin):
-                frame = _entry_frame(entry)
-                for connection in self._of(conversation.session_id):
-                    if frame is not None and connection is not origin:
-                        connection.send(frame)
+                self._show(conversation.session_id, entry, origin)
             case Typed(conversation, sender, origin):
                 for connection in self._of(conversation.session_id):
                     if connection is not origin and sender != "guest":
@@ -119,11 +117,40 @@ class GuestSockets:
                         connection.send_text(text)
             case WasReset():
                 for connection in self._all():
+                    connection.stall_or_go_on()
                     connection.close(RESTARTED, "the emulator was reset")
-            case AgentsChanged() | FaultsChanged():
+            case FaultsChanged():
+                for connection in self._all():
+                    connection.stall_or_go_on()
+            case AgentsChanged():
                 pass
             case _:
                 assert_never(change)
+
+    def _show(self, session_id: SessionId, entry: Entry, origin: object) -> None:
+        connections = self._of(session_id)
+        if not connections:
+            return
+        capabilities = connections[0].session.capabilities
+        has_echo = FaultName.ECHO in capabilities
+        frame = entry_frame(entry, with_id=bool(capabilities), with_client_id=has_echo)
+        if frame is None:
+            return
+        if has_echo and entry.client_id is not None:
+            self._echo(connections, frame)
+            return
+        for connection in connections:
+            if connection is not origin:
+                connection.send(frame)
+
+    def _echo(self, connections: list[_GuestConnection], frame: MessageFrame | BotMessageFrame) -> None:
+        faults, session_id = self.org.faults, connections[0].session.id
+        is_lost = self.org.happens(faults.value(FaultName.ECHO, "lossPercent"), f"lost echo of {session_id}")
+        is_double = self.org.happens(faults.value(FaultName.ECHO, "duplicatePercent"), f"double echo of {session_id}")
+        delay_s = faults.value(FaultName.ECHO, "delayMs") / 1000
+        for connection in connections:
+            for _ in range(0 if is_lost else 1 + is_double):
+                connection.send(frame, delay_s=delay_s)
 
 
 class _GuestConnection:
@@ -134,10 +161,12 @@ class _GuestConnection:
         self._sockets = sockets
         self._org = sockets.org
         self._guests = sockets.guests
-        self._core = GuestSessionServer()
+        self._core = GuestSessionServer(extensions=frozenset({*EXTENSIONS, *session.capabilities}))
         self._socket: PacedSocket | None = None
         self._shown: tuple[str, str | None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
+        self._unread: list[str] = []
+        self._is_stalled = False
 
     # --- from the network ----------------------------------------------------------------------------------------
 
@@ -145,11 +174,15 @@ class _GuestConnection:
         self._socket = PacedSocket(socket, self._delay_s)
         conversation = self._org.open_conversation(self.session)
         self._sockets.add(self)
+        self.stall_or_go_on()
         self.show_status(conversation)
         self._guests.connected(self.session)
         self._watch_expiry()
 
     def text(self, frame: str) -> None:
+        if self._is_stalled:
+            self._unread.append(frame)  # few: what was under way when the reading stopped
+            return
         self._core.frame_received(frame, self._org.clock.now())
         for reply in self._core.effects():
             self.send_text(reply)
@@ -158,8 +191,9 @@ class _GuestConnection:
             if conversation is None:
                 return
             match command:
-                case SendMessage(text, content):
-                    self._guests.said(conversation, text, content, origin=self)
+                case SendMessage(text, content, client_id):
+                    known_id = client_id if FaultName.ECHO in self.session.capabilities else None
+                    self._guests.said(conversation, text, content, client_id=known_id, origin=self)
                 case ShowTyping():
                     self._guests.typed(conversation, origin=self)
                 case EndConversation():
@@ -187,18 +221,38 @@ class _GuestConnection:
             return
         self._shown = now
         status, agent_name = now
+        if conversation.stage is Stage.ENDED and self._socket is not None:
+            self._socket.hurry()
         self.send(ConversationUpdateFrame(status=status, agent_name=agent_name))
         if conversation.stage is Stage.ENDED:
             self.close(ENDED_NORMALLY, "the conversation has ended")
 
-    def send(self, frame: OutboundFrame) -> None:
-        """Send a frame."""
-        self.send_text(encode(frame))
+    def send(self, frame: OutboundFrame, *, delay_s: float = 0.0) -> None:
+        """Send a frame, after `delay_s`; the faults may double it, and have messages overtake each other."""
+        text = encode(frame)
+        percent = self._org.faults.value(FaultName.DUPLICATE_FRAMES, "percent")
+        for _ in range(1 + self._org.happens(percent, f"double frames of {self.session.id}")):
+            if self._socket is not None:
+                self._socket.send(text, own_delay_s=delay_s + self._overtaken_s(frame))
 
     def send_text(self, text: str) -> None:
         """Send anything, garbage too."""
         if self._socket is not None:
             self._socket.send(text)
+
+    def stall_or_go_on(self) -> None:
+        """Neither read nor write while the fault is on; afterwards go on with what waits."""
+        is_stalled = self._org.faults.is_on(FaultName.STALL_SOCKETS)
+        if is_stalled is self._is_stalled or self._socket is None:
+            return
+        self._is_stalled = is_stalled
+        if is_stalled:
+            self._socket.hold()
+            return
+        self._socket.release()
+        unread, self._unread = self._unread, []
+        for frame in unread:
+            self.text(frame)
 
     def close(self, code: int, reason: str) -> None:
         """Close after what was sent."""
@@ -211,10 +265,14 @@ class _GuestConnection:
             self._socket.drop()
 
     def _delay_s(self) -> float:
-        faults = self._org.faults
-        if not faults.is_on(FaultName.DELAY_FRAMES):
+        return self._org.faults.value(FaultName.DELAY_FRAMES, "delayMs") / 1000
+
+    def _overtaken_s(self, frame: OutboundFrame) -> float:
+        # Nobody could put other frames in order again: they have neither id nor time.
+        window_s = self._org.faults.value(FaultName.REORDER_FRAMES, "windowMs") / 1000
+        if not window_s or not isinstance(frame, MessageFrame | BotMessageFrame):
             return 0.0
-        return faults.params(FaultName.DELAY_FRAMES)["delayMs"] / 1000
+        return window_s * self._org.ids.draw(f"order of frames of {self.session.id}")
 
     def _watch_expiry(self) -> None:
         left_s = (self.session.expires_at - self._org.clock.utc()).total_seconds()
@@ -222,17 +280,3 @@ class _GuestConnection:
             self.close(SESSION_EXPIRED, "session token expired")
         else:
             self._expiry = asyncio.get_running_loop().call_later(left_s, self._watch_expiry)
-
-
-def _entry_frame(entry: Entry) -> OutboundFrame | None:
-    content = [item.raw for item in entry.content] or None
-    timestamp = format_time(entry.at)
-    match entry.sender:
-        case "bot":
-            return BotMessageFrame(text=entry.text, timestamp=timestamp, content=content)
-        case "agent" | "guest":
-            return MessageFrame(sender=entry.sender, text=entry.text, timestamp=timestamp, content=content)
-        case "system":
-            return None
-        case _:
-            assert_never(entry.sender)

@@ -35,6 +35,19 @@ class Ids:
         """Return the id that belongs to a name: always the same one."""
         return str(uuid.UUID(bytes=self._digest(kind, name)[:16], version=4))
 
+    def ordered_id(self, kind: str) -> str:
+        """Return the next id of a kind; as texts, the ids of a kind are in the order in which they were drawn."""
+        number = self._next(kind)
+        return str(uuid.UUID(bytes=number.to_bytes(4, "big") + self._digest(kind, str(number))[4:16], version=4))
+
+    def draw(self, kind: str) -> float:
+        """Return the next random number of a kind, from 0 up to 1."""
+        return self.named_draw(kind, str(self._next(kind)))
+
+    def named_draw(self, kind: str, name: str) -> float:
+        """Return the random number that belongs to a name, from 0 up to 1: always the same one."""
+        return int.from_bytes(self._digest(kind, name)[:4], "big") / 2**32
+
     def new_token(self, kind: str) -> str:
         """Return the next opaque token of a kind: 43 characters of `A-Z a-z 0-9 - _`."""
         return base64.urlsafe_b64encode(self._digest(kind, str(self._next(kind)))).rstrip(b"=").decode()

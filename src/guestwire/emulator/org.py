@@ -23,7 +23,7 @@ from guestwire.emulator.changes import (
     WasReset,
 )
 from guestwire.emulator.clock import EmulatorClock
-from guestwire.emulator.faults import FaultName, Faults
+from guestwire.emulator.faults import CAPABILITIES, FaultName, Faults
 from guestwire.emulator.ids import Ids
 from guestwire.emulator.records import (
     STAGES,
@@ -77,15 +77,16 @@ class Org:
         seed: int | None = None,
         access_token_ttl_s: float = 3600.0,
         session_ttl_s: float = 86_400.0,
+        capabilities: Iterable[FaultName] = (),
     ) -> None:
-        """Set the org up; lifetimes are in seconds of its clock."""
+        """Set the org up; lifetimes are in seconds of its clock, `capabilities` are on from the start."""
         self._initial_clients = tuple(clients)
         self._access_token_ttl = timedelta(seconds=access_token_ttl_s)
         self._session_ttl = timedelta(seconds=session_ttl_s)
         self._listeners: list[Listener] = []
         self.queue_name = "Support"
         self.clock = clock or EmulatorClock(is_seeded=seed is not None)
-        self.faults = Faults()
+        self.faults = Faults(capabilities)
         self._start(seed)
 
     def _start(self, seed: int | None) -> None:
@@ -117,7 +118,7 @@ class Org:
     # --- the whole -----------------------------------------------------------------------------------------------
 
     def reset(self, seed: int | None) -> None:
-        """Forget everything, turn every fault off, and start again with `seed`."""
+        """Forget everything, set the faults as they were at the start, and start again with `seed`."""
         self.faults.clear()
         self.clock.restart(is_seeded=seed is not None)
         self._start(seed)
@@ -183,6 +184,7 @@ class Org:
             details=details,
             token_id=self.ids.new_id("session-token"),
             expires_at=now + self._session_ttl,
+            capabilities=tuple(name for name in CAPABILITIES if self.faults.is_on(name)),
         )
         self.sessions[session.id] = session
         self._forget_old_sessions()
@@ -275,20 +277,45 @@ class Org:
         *,
         name: str | None = None,
         content: tuple[ContentItem, ...] = (),
+        client_id: str | None = None,
         origin: object = None,
     ) -> Entry:
-        """Add a line; `origin` is the guest's connection that it came by."""
+        """Add a line, whether or not there is one like it; `origin` is the guest's connection that it came by."""
         entry = Entry(
-            id=self.ids.new_id(f"entry of {conversation.id}"),
+            id=self.ids.ordered_id(f"entry of {conversation.id}"),
             sender=sender,
             text=text,
             at=self.clock.utc(),
             name=name,
             content=content,
+            client_id=client_id,
         )
         conversation.entries.append(entry)
         self.publish(EntryAdded(conversation, entry, origin))
         return entry
+
+    def transcript(self, session_id: SessionId) -> tuple[Entry, ...]:
+        """Return what was said in a session, by whom, in order: the truth that tests compare with.
+
+        A message that the guest wrote twice is there twice; of more than `MAX_ENTRIES` lines the last ones are.
+        """
+        conversation = self.conversation_of(session_id)
+        return () if conversation is None else tuple(e for e in conversation.entries if e.sender != "system")
+
+    def history(self, session_id: SessionId, after: str | None) -> list[Entry]:
+        """Return what the history shows of a session by now, behind the id `after`, oldest first."""
+        lag_s, spread_s = (self.faults.value(FaultName.HISTORY, name) / 1000 for name in ("lagMs", "spreadMs"))
+        now = self.clock.utc()
+        return [
+            entry
+            for entry in self.transcript(session_id)
+            if (after is None or entry.id > after)
+            and entry.at + timedelta(seconds=lag_s + spread_s * self.ids.named_draw("history lag", entry.id)) <= now
+        ]
+
+    def happens(self, percent: int, kind: str) -> bool:
+        """Return whether something of this probability happens now; `kind` names the stream of draws."""
+        return self.ids.draw(kind) * 100 < percent
 
     def show_typing(self, conversation: Conversation, sender: Sender, *, origin: object = None) -> None:
         """Publish that somebody is typing; nothing is kept of it."""

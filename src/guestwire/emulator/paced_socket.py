@@ -1,4 +1,4 @@
-"""A socket whose frames can be made late, in order, and which can be dropped without a close frame."""
+"""A socket whose frames can be made late, in order or not, or held back, and which can be dropped."""
 
 from __future__ import annotations
 
@@ -15,22 +15,51 @@ DROPPED = 1006
 
 
 class PacedSocket:
-    """Wraps a `Socket`; with no delay it passes everything on at once."""
+    """Wraps a `Socket`; with no delay it passes everything on at once.
+
+    Two things make a frame late: its own delay, in which others overtake it, and the delay of the whole line, which
+    keeps the order.
+    """
 
     def __init__(self, socket: Socket, delay_s: Callable[[], float]) -> None:
-        """Take the socket and a function that returns the delay of the next frame in seconds."""
+        """Take the socket and a function that returns the line's delay for the next frame in seconds."""
         self._socket = socket
         self._delay_s = delay_s
         self._late: deque[tuple[float, Callable[[], None]]] = deque()
+        self._overtaken: dict[int, tuple[asyncio.TimerHandle, str]] = {}
+        self._count = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._is_held = False
 
-    def send(self, frame: str) -> None:
-        """Send a frame after those sent before it, delayed ones included."""
-        self._after_the_others(lambda: self._socket.send(frame))
+    def send(self, frame: str, *, own_delay_s: float = 0.0) -> None:
+        """Send a frame, after `own_delay_s`, behind what is in the line by then."""
+        if own_delay_s <= 0:
+            self._line_up(lambda: self._socket.send(frame))
+            return
+        self._count += 1
+        timer = asyncio.get_running_loop().call_later(own_delay_s, self._overtake_no_more, self._count)
+        self._overtaken[self._count] = timer, frame
+
+    def hurry(self) -> None:
+        """Send now what waits for its own delay, in the order in which it would have come."""
+        for number in sorted(self._overtaken, key=lambda number: self._overtaken[number][0].when()):
+            self._overtake_no_more(number)
 
     def close(self, code: int, reason: str = "") -> None:
         """Close after the frames sent before."""
-        self._after_the_others(lambda: self._socket.close(code, reason))
+        self.hurry()
+        self._line_up(lambda: self._socket.close(code, reason))
+
+    def hold(self) -> None:
+        """Pass nothing on until `release`."""
+        self._is_held = True
+        self._disarm()
+
+    def release(self) -> None:
+        """Pass on what was held, and go on."""
+        if self._is_held:
+            self._is_held = False
+            self._run_due()
 
     def drop(self) -> None:
         """Break the connection now; what is late is lost."""
@@ -40,13 +69,19 @@ class PacedSocket:
     def stop(self) -> None:
         """Forget what is late."""
         self._late.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._disarm()
+        for timer, _ in self._overtaken.values():
+            timer.cancel()
+        self._overtaken.clear()
 
-    def _after_the_others(self, action: Callable[[], None]) -> None:
+    def _overtake_no_more(self, number: int) -> None:
+        timer, frame = self._overtaken.pop(number)
+        timer.cancel()
+        self.send(frame)
+
+    def _line_up(self, action: Callable[[], None]) -> None:
         delay_s = self._delay_s()
-        if delay_s <= 0 and not self._late:
+        if delay_s <= 0 and not self._late and not self._is_held:
             action()
             return
         due = asyncio.get_running_loop().time() + delay_s
@@ -56,8 +91,13 @@ class PacedSocket:
         self._arm()
 
     def _arm(self) -> None:
-        if self._timer is None and self._late:
+        if self._timer is None and self._late and not self._is_held:
             self._timer = asyncio.get_running_loop().call_at(self._late[0][0], self._run_due)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _run_due(self) -> None:
         self._timer = None

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from guestwire.emulator.faults import FaultName
 from guestwire.model.content import ContentItem
 from guestwire.model.events import ConversationStatus
 from guestwire.model.ids import ConversationId, SessionId
@@ -15,6 +16,7 @@ from guestwire.model.secret import Secret
 from guestwire.protocols.guest_session.session import GuestDetails
 
 __all__ = [
+    "EXTENSIONS",
     "GUEST_SCOPES",
     "MAX_ENTRIES",
     "STAGES",
@@ -30,6 +32,9 @@ __all__ = [
 
 GUEST_SCOPES = frozenset({"chat:guest:create", "webchat:guest"})
 """What a client may ask for unless set up otherwise (guest-session §2: the second is accepted, never required)."""
+
+EXTENSIONS = ("typing", "end")
+"""What every session understands beyond the tutorial's frames (guest-session §4.2 [D])."""
 
 MAX_ENTRIES = 2000
 """Entries kept per conversation: a guest at the full rate (10 a second) must not fill the memory."""
@@ -65,6 +70,7 @@ class GuestSessionRecord:
         details: What the guest told about itself.
         token_id: The `jti` of the one token that opens it.
         expires_at: When the token expires, by the emulator's clock.
+        capabilities: What it has beyond every session: `echo`, `history`.
         conversation_id: None until the guest first connects.
     """
 
@@ -72,6 +78,7 @@ class GuestSessionRecord:
     details: GuestDetails
     token_id: str
     expires_at: datetime
+    capabilities: tuple[FaultName, ...] = ()
     conversation_id: ConversationId | None = None
 
 
@@ -102,7 +109,12 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a conversation; `system` lines are for the desk only."""
+    """One line of a conversation; `system` lines are for the desk only.
+
+    Attributes:
+        id: The provider's id; within a conversation the ids, as texts, are in the order of the lines.
+        client_id: The guest's own id of its message, where the session has echo.
+    """
 
     id: str
     sender: Sender
@@ -110,6 +122,7 @@ class Entry:
     at: datetime
     name: str | None = None
     content: tuple[ContentItem, ...] = ()
+    client_id: str | None = None
 
 
 @dataclass(slots=True)

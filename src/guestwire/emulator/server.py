@@ -11,6 +11,7 @@ from typing import Self
 from guestwire.emulator.app import create_app
 from guestwire.emulator.clock import EmulatorClock
 from guestwire.emulator.demo_agent import DemoAgent
+from guestwire.emulator.faults import FaultName
 from guestwire.emulator.org import Org
 from guestwire.emulator.records import OAuthClient
 from guestwire.emulator.session_routes import SOCKET_PATH
@@ -60,6 +61,7 @@ class Emulator:
             seed=self.settings.seed,
             access_token_ttl_s=self.settings.access_token_ttl_s,
             session_ttl_s=self.settings.session_ttl_s,
+            capabilities=_capabilities(self.settings),
         )
         self._server: Server | None = None
         self._stack: contextlib.AsyncExitStack | None = None
@@ -143,3 +145,8 @@ class Emulator:
             ready.cancel()
             working.cancel()
             await asyncio.gather(working, ready, return_exceptions=True)
+
+
+def _capabilities(settings: EmulatorSettings) -> list[FaultName]:
+    wanted = {FaultName.ECHO: settings.echo, FaultName.HISTORY: settings.history}
+    return [name for name, is_wanted in wanted.items() if is_wanted]

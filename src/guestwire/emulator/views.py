@@ -89,7 +89,7 @@ class ConversationView(_View, frozen=True, kw_only=True):
 
 
 class FaultView(_View, frozen=True, kw_only=True):
-    """A fault; `on` only for switches."""
+    """A fault; `on` only for what is switched."""
 
     name: str
     title: str
@@ -240,7 +240,7 @@ def fault_view(org: Org, info: FaultInfo) -> FaultView:
         title=info.title,
         help=info.help,
         kind=info.kind,
-        on=org.faults.is_on(info.name) if info.kind is FaultKind.SWITCH else UNSET,
+        on=UNSET if info.kind is FaultKind.ACTION else org.faults.is_on(info.name),
         params=dict(org.faults.params(info.name)) if info.params else UNSET,
     )
 

@@ -19,13 +19,13 @@ async def test_catalogue(world: World) -> None:
     for fault in faults:
         assert fault["title"]
         assert fault["help"].endswith(".")
-        assert fault.get("on") == (False if fault["kind"] == "switch" else None)
+        assert fault.get("on") == (None if fault["kind"] == "action" else False)
     by_name = {fault["name"]: fault for fault in faults}
     assert by_name["delay-frames"]["params"] == {"delayMs": 2000}
     assert by_name["rate-limit"]["params"] == {"retryAfterS": 5}
 
 
-@pytest.mark.parametrize("name", [name for name, info in CATALOGUE.items() if info.kind is FaultKind.SWITCH])
+@pytest.mark.parametrize("name", [name for name, info in CATALOGUE.items() if info.kind is not FaultKind.ACTION])
 async def test_switches_show_at_the_desk(world: World, name: FaultName) -> None:
     """A switch is seen by the desk at once, in its events and in its snapshot; all can be turned off together."""
     events = await world.desk_events()

@@ -88,7 +88,8 @@ test("who I am, what is open, whether I am connected, and the faults that are on
   const faults = [
     { name: "a", title: "A", help: "", kind: /** @type {const} */ ("switch"), on: true },
     { name: "b", title: "B", help: "", kind: /** @type {const} */ ("switch"), on: false },
-    { name: "c", title: "C", help: "", kind: /** @type {const} */ ("action") },
+    { name: "c", title: "C", help: "", kind: /** @type {const} */ ("capability"), on: true },
+    { name: "d", title: "D", help: "", kind: /** @type {const} */ ("action") },
   ];
   assert.deepEqual(select.faultsOn(changed(state, snapshot({ faults })).desk).map(({ name }) => name), ["a"]);
 });

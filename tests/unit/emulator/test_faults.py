@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from guestwire.emulator.faults import CATALOGUE, FaultKind, FaultName, FaultRefused, Faults
+from guestwire.emulator.faults import CAPABILITIES, CATALOGUE, FaultKind, FaultName, FaultRefused, Faults
 
 
 def test_catalogue_is_complete() -> None:
-    """Every name has a row with words for people; only switches take parameters."""
+    """Every name has a row with words for people; actions take no parameters; capabilities name extensions."""
     assert set(CATALOGUE) == set(FaultName)
     for name, info in CATALOGUE.items():
         assert info.name is name
         assert info.title
         assert info.help
-        assert not info.params or info.kind is FaultKind.SWITCH
+        assert not info.params or info.kind is not FaultKind.ACTION
+    assert CAPABILITIES == (FaultName.ECHO, FaultName.HISTORY)
 
 
 def test_switching() -> None:
@@ -49,3 +50,23 @@ def test_unknown_parameters_and_actions() -> None:
         faults.switch(FaultName.RATE_LIMIT, on=True, params={"seconds": 1})
     with pytest.raises(FaultRefused, match="POST"):
         faults.switch(FaultName.DROP_SOCKETS, on=True, params={})
+
+
+def test_what_was_on_at_the_start_stays_when_all_is_cleared() -> None:
+    """It is how the org was set up; its parameters are forgotten like all others."""
+    faults = Faults([FaultName.ECHO])
+    faults.switch(FaultName.ECHO, on=False, params={"lossPercent": 5})
+    faults.switch(FaultName.NO_CORS, on=True, params={})
+    faults.clear()
+    assert [name for name in FaultName if faults.is_on(name)] == [FaultName.ECHO]
+    assert faults.params(FaultName.ECHO)["lossPercent"] == 0
+
+
+def test_a_parameter_acts_while_its_switch_is_on() -> None:
+    """Off, it is 0, whatever is kept of it."""
+    faults = Faults()
+    assert faults.value(FaultName.DELAY_FRAMES, "delayMs") == 0
+    faults.switch(FaultName.DELAY_FRAMES, on=True, params={"delayMs": 7})
+    assert faults.value(FaultName.DELAY_FRAMES, "delayMs") == 7
+    faults.switch(FaultName.DELAY_FRAMES, on=False, params={})
+    assert faults.value(FaultName.DELAY_FRAMES, "delayMs") == 0

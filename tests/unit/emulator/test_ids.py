@@ -42,3 +42,23 @@ def test_named_ids() -> None:
     ids.new_id("agent")
     assert ids.named_id("agent", "Ada") == first
     assert ids.named_id("agent", "Bob") != first
+
+
+def test_ordered_ids() -> None:
+    """As texts they are in the order in which they were drawn, and no kind has another's."""
+    ids, again = Ids(1), Ids(1)
+    drawn = [ids.ordered_id("a") for _ in range(300)]
+    assert drawn == sorted(drawn)
+    assert drawn == [again.ordered_id("a") for _ in range(300)]
+    assert not set(drawn) & {ids.ordered_id("b") for _ in range(300)}
+    assert all(uuid.UUID(one).version == 4 for one in drawn)
+
+
+def test_random_numbers() -> None:
+    """From 0 up to 1, spread out, the same for a seed, and always the same for a name."""
+    ids, again = Ids(1), Ids(1)
+    drawn = [ids.draw("loss") for _ in range(1000)]
+    assert drawn == [again.draw("loss") for _ in range(1000)]
+    assert all(0 <= one < 1 for one in drawn)
+    assert 400 < sum(one < 0.5 for one in drawn) < 600
+    assert ids.named_draw("lag", "x") == again.named_draw("lag", "x") != ids.named_draw("lag", "y")

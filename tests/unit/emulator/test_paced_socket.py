@@ -51,3 +51,55 @@ async def test_drop_forgets_what_is_late() -> None:
     socket.drop()
     socket.stop()
     assert sent.done == [DROPPED]
+
+
+async def test_frames_with_a_delay_of_their_own_are_overtaken() -> None:
+    """They come in the order in which they fall due; what has none goes at once."""
+    sent = Sent()
+    socket = PacedSocket(sent, lambda: 0.0)
+    for frame, own_delay_s in (("c", 0.04), ("b", 0.02), ("a", 0.0)):
+        socket.send(frame, own_delay_s=own_delay_s)
+    assert sent.done == ["a"]
+    await eventually(lambda: len(sent.done) == 3)
+    assert sent.done == ["a", "b", "c"]
+
+
+async def test_nothing_is_lost_by_a_close() -> None:
+    """What is on its way goes before it, in the order in which it would have come."""
+    sent = Sent()
+    socket = PacedSocket(sent, lambda: 0.0)
+    socket.send("b", own_delay_s=60.0)
+    socket.send("a", own_delay_s=30.0)
+    socket.close(1000)
+    assert sent.done == ["a", "b", 1000]
+
+
+async def test_what_is_held_goes_on_in_order() -> None:
+    """Held, nothing goes, the close neither; released, all of it does, and then each at once again."""
+    sent = Sent()
+    socket = PacedSocket(sent, lambda: 0.0)
+    socket.hold()
+    socket.send("a")
+    socket.send("b", own_delay_s=0.001)
+    await eventually(lambda: not socket._overtaken)
+    socket.send("c")
+    assert sent.done == []
+    socket.release()
+    assert sent.done == ["a", "b", "c"]
+    socket.send("d")
+    socket.hold()
+    socket.close(1000)
+    socket.stop()
+    socket.release()
+    socket.release()
+    assert sent.done == ["a", "b", "c", "d"]
+
+
+async def test_a_drop_forgets_what_was_overtaken() -> None:
+    """Like all that is late."""
+    sent = Sent()
+    socket = PacedSocket(sent, lambda: 0.0)
+    socket.send("a", own_delay_s=60.0)
+    socket.drop()
+    socket.hurry()
+    assert sent.done == [DROPPED]

@@ -39,6 +39,9 @@ FRAMES_PER_S = 10.0
 BURST_FRAMES = 30.0
 """… for three seconds at a stretch before it is told to slow down."""
 
+MAX_CLIENT_ID_CHARS = 64
+"""A client id is kept and said back, so it is bounded; a UUID has 36."""
+
 MAX_CONTENT_BYTES = 8192
 """JSON of a message's answers; the longest list picker that a person fills in needs less."""
 
@@ -113,7 +116,11 @@ class GuestSessionServer:
         text = frame.text or ""
         # A guest answers what was offered and sends nothing else; unknown kinds would be kept without a bound.
         content = tuple(item for item in parse_content(frame.content) if isinstance(item.value, ButtonResponse))
-        if not text.strip() and not content:
+        client_id = frame.client_id if "echo" in self._extensions else None
+        if client_id is not None and not (0 < len(client_id) <= MAX_CLIENT_ID_CHARS and client_id.isprintable()):
+            words = f"Expected a clientId of 1 to {MAX_CLIENT_ID_CHARS} printable characters."
+            self._replies.append(encode(ErrorFrame(code="bad-frame", text=words)))
+        elif not text.strip() and not content:
             self._refuse("message-blank", frame)
         elif len(text.encode()) > MAX_TEXT_BYTES or _size(content) > MAX_CONTENT_BYTES:
             self._refuse("message-too-long", frame)

@@ -38,6 +38,18 @@ def test_what_the_guest_wants_comes_in_order_and_once() -> None:
     assert server.commands() == []
 
 
+@pytest.mark.parametrize("client_id", ["", "x" * 65, "a\nb"])
+def test_a_client_id_that_is_said_back_is_bounded(client_id: str) -> None:
+    """64 printable characters; a server without echo ignores it like an unknown member."""
+    server = GuestSessionServer(extensions=frozenset({"echo"}))
+    assert tell(server, {"type": "message", "text": "x", "clientId": "x" * 64}) == []
+    (refused,) = tell(server, {"type": "message", "text": "x", "clientId": client_id})
+    assert (refused["type"], refused["code"]) == ("error", "bad-frame")
+    assert "clientId" not in refused
+    assert server.commands() == [SendMessage("x", client_id="x" * 64)]
+    assert tell(GuestSessionServer(), {"type": "message", "text": "x", "clientId": client_id}) == []
+
+
 def test_a_choice_may_have_no_text() -> None:
     """The content says enough."""
     server = GuestSessionServer()

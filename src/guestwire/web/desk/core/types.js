@@ -46,7 +46,7 @@
  * @property {string} name
  * @property {string} title
  * @property {string} help
- * @property {"switch" | "action"} kind
+ * @property {"switch" | "capability" | "action"} kind A capability is switched, too, but is no fault.
  * @property {boolean} [on]
  * @property {Record<string, ParamValue>} [params]
  *

@@ -197,6 +197,7 @@ export const en = {
     lead: "Make the emulator misbehave on purpose, and see what your chat does.",
     switches: "Lasting",
     actions: "Once",
+    capabilities: "What the provider can do",
     fire: "Do it now",
     /** @param {string} title */
     fireLabel: (title) => `${title}: do it now`,

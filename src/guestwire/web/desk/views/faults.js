@@ -25,6 +25,8 @@ export function createFaults(words, { onSetFault, onFireFault, onClearFaults, on
   const actions = h("ul", { class: "faults" });
   const switchSection = h("section", {}, h("h2", { class: "section-title" }, words.faults.switches), switches);
   const actionSection = h("section", {}, h("h2", { class: "section-title" }, words.faults.actions), actions);
+  const capabilities = h("ul", { class: "faults" });
+  const capabilitySection = h("section", {}, h("h2", { class: "section-title" }, words.faults.capabilities), capabilities);
   const none = h("p", { class: "quiet" }, words.faults.none);
   const clear = button(words.faults.clear, "normal");
   const reset = button(words.faults.reset, "danger");
@@ -38,6 +40,7 @@ export function createFaults(words, { onSetFault, onFireFault, onClearFaults, on
     none,
     switchSection,
     actionSection,
+    capabilitySection,
     h("div", { class: "reset" }, reset, h("p", { class: "quiet" }, words.faults.resetLead)),
   );
   onPress(clear, onClearFaults);
@@ -45,7 +48,7 @@ export function createFaults(words, { onSetFault, onFireFault, onClearFaults, on
 
   /** @param {Fault} fault */
   function create(fault) {
-    const { item, update } = fault.kind === "switch" ? createSwitch(words, fault, onSetFault) : createAction(words, fault, onFireFault);
+    const { item, update } = fault.kind === "action" ? createAction(words, fault, onFireFault) : createSwitch(words, fault, onSetFault);
     updates.set(item, update);
     return item;
   }
@@ -60,7 +63,7 @@ export function createFaults(words, { onSetFault, onFireFault, onClearFaults, on
       enable(reset, online);
       show(unpublished, !desk.flow.published);
       show(none, desk.faults.length === 0);
-      for (const [parent, section, kind] of /** @type {const} */ ([[switches, switchSection, "switch"], [actions, actionSection, "action"]])) {
+      for (const [parent, section, kind] of /** @type {const} */ ([[switches, switchSection, "switch"], [actions, actionSection, "action"], [capabilities, capabilitySection, "capability"]])) {
         const faults = desk.faults.filter((one) => one.kind === kind);
         show(section, faults.length > 0);
         syncChildren(parent, faults, (one) => one.name, create, (item, fault) => updates.get(item)?.(model, fault));
