@@ -62,6 +62,11 @@ class Metrics:
         self.upgrades_refused = Counter(
             "guestwire_upgrades_refused", "WebSockets refused, by error code.", ["code"], registry=self._registry
         )
+        self.foreign_messages = Counter(
+            "guestwire_foreign_messages",
+            "Messages in a guest's name at the provider that did not come from here.",
+            registry=self._registry,
+        )
         self.positions_lost = Counter(
             "guestwire_positions_lost",
             "Readers whose next record did not follow the last: a bug, or a damaged log.",

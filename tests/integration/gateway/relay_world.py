@@ -38,8 +38,9 @@ class FakeUpstream:
         self.session = session
         self.heard = heard
         self.calls: list[str] = []
-        self.delivers = True
+        self.delivers = self.ends = True
         self._pump: asyncio.Task[None] | None = None
+        self._end: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         if "start" not in self.calls:
@@ -54,13 +55,20 @@ class FakeUpstream:
 
     def end(self) -> None:
         self.calls.append("end")
-        self._pump = asyncio.create_task(self.says(ConversationUpdated(status=ConversationStatus.ENDED)))
+        if self.ends:
+            self._end = asyncio.create_task(self._finish())
 
     async def aclose(self) -> None:
         self.calls.append("aclose")
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
+        for task in (self._pump, self._end):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def _finish(self) -> None:
+        if self.delivers:
+            await self._deliver()
+        await self.says(ConversationUpdated(status=ConversationStatus.ENDED))
 
     async def says(self, *events: Event) -> None:
         await self.session.provider_said(events)
@@ -95,6 +103,7 @@ class World:
     upstreams: dict[SessionId, FakeUpstream] = field(default_factory=dict)
     heard: list[str] = field(default_factory=list)
     delivers: bool = True
+    ends: bool = True
     app: Any = None
     tabs: list[Tab] = field(default_factory=list)
     _stack: contextlib.AsyncExitStack | None = None
@@ -138,7 +147,7 @@ class World:
 
     def _upstream(self, session: SessionLink) -> FakeUpstream:
         upstream = self.upstreams[session.sid] = FakeUpstream(session, self.heard)
-        upstream.delivers = self.delivers
+        upstream.delivers, upstream.ends = self.delivers, self.ends
         return upstream
 
 
@@ -226,6 +235,10 @@ class Tab:
     @property
     def last(self) -> int:
         return max(self.seqs, default=0)
+
+    @property
+    def kinds(self) -> list[str]:
+        return [frame["type"] for frame in self.frames]
 
     @property
     def texts(self) -> list[str]:

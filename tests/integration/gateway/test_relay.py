@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -232,27 +233,131 @@ async def test_the_same_client_id(tmp_path: Path) -> None:
 
 
 async def test_the_guest_ends(tmp_path: Path) -> None:
-    """All tabs get `ended` and a close with 1000; who comes later gets the transcript, the end and the same close."""
-    async with relay_world(tmp_path) as world:
+    """All tabs get `ended`, plain ones a close with 1000, the others ten minutes later; who comes later gets all."""
+    clock = FakeClock(auto_jump=False)
+    async with relay_world(tmp_path, clock=clock) as world:
         guest = await world.create()
         one, two = await guest.open(), await guest.open()
         await send(one, "Bye", "c1")
         await one.until_seq(2)
         await one.say(type="start-new")
         assert (await one.until("error"))["code"] == "local-protocol"
+        plain = await guest.plain()
         await one.say(type="end")
-        for tab in (one, two):
-            assert await tab.rest() == 1000
-            assert tab.frames[-1]["status"] == "ended"
+        assert await plain.rest() == 1000
+        assert [frame["status"] for frame in plain.frames] == ["ended"]
         late = await guest.open()
         assert late.seqs == [1, 2, 3]
-        assert await late.rest() == 1000
         done = await guest.open(late.welcome["epoch"], 3)
-        assert await done.rest() == 1000
+        for tab in (one, two):
+            await tab.until("conversation-update", status="ended")
+        await one.say(type="message", text="too late", clientId="c2")
+        error = await one.until("error")
+        assert (error["code"], error["clientId"]) == ("conversation-ended", "c2")
+        assert await (await guest.plain()).rest() == 1000
+        clock.advance(600)
+        for tab in (one, two, late, done):
+            assert await tab.rest() == 1000
         await eventually(lambda: "aclose" in guest.upstream.calls)
         await world.restart()
-        assert await (await guest.open()).rest() == 1000
+        assert (await guest.open()).seqs == [1, 2, 3]
         assert "start" not in guest.upstream.calls
+
+
+async def test_starting_anew(tmp_path: Path) -> None:
+    """After an end: the same session, token and log, in every tab; a new upstream that knows no provider's session."""
+    clock = FakeClock(auto_jump=False)
+    async with relay_world(tmp_path, clock=clock) as world:
+        guest = await world.create()
+        one, two = await guest.open(tab="1"), await guest.open(tab="2")
+        await send(one, "First", "c1")
+        await one.until_seq(2)
+        before = guest.upstream
+        await before.session.log.set_provider(guest.sid, b"ref")
+        await one.say(type="end")
+        await two.until("conversation-update", status="ended")
+        await asyncio.gather(one.say(type="start-new"), two.say(type="start-new"))
+        for tab in (one, two):
+            waiting = await tab.until("conversation-update", status="waiting")
+            assert waiting["seq"] == 4
+        assert before.calls[-1] == "aclose"
+        assert guest.upstream is not before
+        assert guest.upstream.calls == []
+        assert guest.upstream.session.provider_ref == b""
+        await send(two, "Second", "c2")
+        await guest.upstream.agent("Hi again")
+        await one.until("message", text="Hi again")
+        assert world.heard == ["First", "Second"]
+        await one.say(type="start-new")
+        assert (await one.until("error"))["code"] == "local-protocol"
+        clock.advance(700)  # the end is forgotten
+        await one.say(type="ping")
+        await one.until("pong")
+        await one.until_seq(7)
+        assert one.seqs == list(range(1, 8))
+        await world.restart()
+        assert (await guest.open()).seqs == list(range(1, 8))
+        await eventually(lambda: guest.sid in world.upstreams)
+
+
+async def test_starting_anew_after_a_reload_and_a_restart(tmp_path: Path) -> None:
+    """The end was long ago; `upstream_start=open` takes the new conversation to the provider at once."""
+    async with relay_world(tmp_path, upstream_start="open") as world:
+        guest = await world.create()
+        tab = await guest.open()
+        await tab.say(type="end")
+        await tab.until("conversation-update", status="ended")
+        await world.restart()
+        tab = await guest.open()
+        assert "start" not in guest.upstream.calls
+        await tab.say(type="start-new")
+        await tab.until("conversation-update", status="waiting")
+        await eventually(lambda: guest.upstream.calls == ["start"])
+        await guest.upstream.agent("Hello")
+        await tab.until("message", text="Hello")
+        await tab.say(type="end")
+        await tab.until("conversation-update", status="ended")
+        assert guest.upstream.calls.count("end") == 1
+
+
+async def test_a_wish_to_end_survives_a_restart(tmp_path: Path) -> None:
+    """The provider could not be told before the gateway went; the next one tells it, after what was accepted."""
+    async with relay_world(tmp_path) as world:
+        world.delivers = world.ends = False
+        guest = await world.create()
+        tab = await guest.open()
+        await send(tab, "last words", "c1")
+        await tab.say(type="end")
+        await tab.say(type="message", text="one more", clientId="c2")
+        assert (await tab.until("error", clientId="c2"))["code"] == "conversation-ended"
+        assert guest.upstream.calls == ["start", "end"]
+        world.delivers = world.ends = True
+        await world.restart()
+        await eventually(lambda: guest.sid in world.upstreams and "end" in guest.upstream.calls)
+        tab = await guest.open()
+        await tab.until("conversation-update", status="ended") if "conversation-update" not in tab.kinds else None
+        assert tab.texts == ["last words"]
+
+
+async def test_what_comes_late_is_marked(tmp_path: Path) -> None:
+    """It keeps its number in the order of delivery and carries its place in the provider's; also after a restart."""
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        tab = await guest.open()
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        for number, minute in enumerate((5, 7, 6, 8)):
+            await guest.upstream.agent(f"m{minute}", id=f"p{number}", sent_at=at + timedelta(minutes=minute))
+        await guest.upstream.agent("none")
+        await tab.until("message", text="none")
+        await world.restart()
+        tab = await guest.open()
+        await guest.upstream.agent("m4", id="p9", sent_at=at + timedelta(minutes=4))
+        await tab.until("message", text="m4")
+        assert [(frame["text"], frame.get("late", False)) for frame in tab.records] == [
+            ("m5", False), ("m7", False), ("m6", True), ("m8", False), ("none", False), ("m4", True),
+        ]  # fmt: skip
+        placed = sorted((f for f in tab.records if "orderKey" in f), key=lambda frame: str(frame["orderKey"]))
+        assert [frame["text"] for frame in placed] == ["m4", "m5", "m6", "m7", "m8"]
 
 
 async def test_ending_what_never_began(tmp_path: Path) -> None:
@@ -261,7 +366,7 @@ async def test_ending_what_never_began(tmp_path: Path) -> None:
         guest = await world.create()
         tab = await guest.open()
         await tab.say(type="end")
-        assert await tab.rest() == 1000
+        await tab.until("conversation-update", status="ended")
         assert tab.records[0]["reason"] == "guest-left"
         assert guest.upstream.calls in ([], ["aclose"])
 
@@ -275,7 +380,7 @@ async def test_messages_that_wait_fail_with_the_end(tmp_path: Path) -> None:
         for number in range(5):
             await send(tab, f"m{number}", f"c{number}")
         await guest.upstream.says(ConversationUpdated(status=ConversationStatus.ENDED, reason="agent-left"))
-        assert await tab.rest() == 1000
+        await tab.until("conversation-update", status="ended")
         assert [(f["type"], f.get("status"), f.get("code")) for f in tab.records if f["seq"] > 5] == [
             ("receipt", "failed", "conversation-ended")
         ] * 5 + [("conversation-update", "ended", None)]
@@ -558,9 +663,9 @@ async def test_retention(tmp_path: Path) -> None:
         tab = await ended.open()
         await send(tab, "Bye", "c1")
         await tab.say(type="end")
-        assert await tab.rest() == 1000
+        await tab.until("conversation-update", status="ended")
         clock.advance(3500)
-        await (await ended.open()).rest()
+        await (await ended.open()).drop()
         clock.advance(161)
 
         async def is_gone(guest: Guest) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 
 from guestwire.gateway.log import NewRecord
 from guestwire.model.content import ContentItem, parse_content
-from guestwire.model.events import ConversationUpdated, Fate, Message
+from guestwire.model.events import ConversationUpdated, Fate, Message, epoch_ms
 from guestwire.model.ids import ClientId, SessionId
 from guestwire.model.times import format_time
 from guestwire.protocols.guest_session.wire import (
@@ -33,6 +33,7 @@ __all__ = [
     "masked_content",
     "message_id",
     "message_record",
+    "order_key",
     "outgoing_body",
     "read_outgoing",
     "receipt",
@@ -75,19 +76,27 @@ def guest_message(
     return _record("message", frame)
 
 
-def message_record(event: Message, new_id: str, now: datetime) -> NewRecord:
+def order_key(sent_at: datetime, provider_id: str | None) -> str:
+    """Return a message's place in the provider's order, by its time and then its id; keys compare as texts."""
+    return f"{max(0, epoch_ms(sent_at)):015}:{provider_id or ''}"
+
+
+def message_record(event: Message, new_id: str, now: datetime, *, newest_order_key: str | None = None) -> NewRecord:
     """Return the record of what a participant said, through the provider.
 
     Args:
         new_id: Our id of it.
         now: Its time, where the provider gave none.
+        newest_order_key: Of the session's records so far; what lies below it comes late.
     """
+    key = None if event.sent_at is None else order_key(event.sent_at, event.id)
+    is_late = key is not None and newest_order_key is not None and key < newest_order_key
     content = [item.raw for item in event.content] or None
     timestamp = format_time(event.sent_at or now)
     dedup_key = None if event.id is None else f"p:{event.id}"
     if event.sender == "bot":
         bot = BotMessageFrame(text=event.text, timestamp=timestamp, name=event.name, content=content, id=new_id)
-        return _record("bot-message", bot, dedup_key, event)
+        return _record("bot-message", bot, dedup_key=dedup_key, order_key=key, late=is_late)
     frame = MessageFrame(
         # The tutorial's page draws every other name as the guest's own words (guest-session §4.1).
         sender="guest" if event.sender == "guest" else "agent",
@@ -97,7 +106,7 @@ def message_record(event: Message, new_id: str, now: datetime) -> NewRecord:
         content=content,
         id=new_id,
     )
-    return _record("message", frame, dedup_key, event)
+    return _record("message", frame, dedup_key=dedup_key, order_key=key, late=is_late)
 
 
 def is_volatile(event: ConversationUpdated) -> bool:
@@ -137,6 +146,7 @@ def receipt(
     retry_after: float | None = None,
     code: str | None = None,
     text: str | None = None,
+    order_key: str | None = None,
 ) -> NewRecord:
     """Return the record of a change of a message's fate; its `id` is the message's. Pure: any thread may call it.
 
@@ -145,6 +155,7 @@ def receipt(
         retry_after: Seconds, with `waiting`.
         code: Why it failed, a key of `ERRORS`.
         text: The same in words.
+        order_key: Of the message, with `delivered`, where the provider told its time.
     """
     frame = ReceiptFrame(
         client_id=client_id,
@@ -155,7 +166,7 @@ def receipt(
         code=code,
         text=text,
     )
-    return NewRecord(kind="receipt", body=encode(frame).encode())
+    return NewRecord(kind="receipt", body=encode(frame).encode(), order_key=order_key)
 
 
 def accepted_receipt(sid: SessionId, client_id: ClientId, message_seq: int) -> ReceiptFrame:
@@ -182,12 +193,11 @@ def _masked(value: object, mask: Callable[[str], str]) -> object:
 
 
 def _record(
-    kind: str, frame: MessageFrame | BotMessageFrame, dedup_key: str | None = None, event: Message | None = None
+    kind: str,
+    frame: MessageFrame | BotMessageFrame,
+    *,
+    dedup_key: str | None = None,
+    order_key: str | None = None,
+    late: bool = False,
 ) -> NewRecord:
-    return NewRecord(
-        kind=kind,
-        body=encode(frame).encode(),
-        dedup_key=dedup_key,
-        order_key=None if event is None else event.order_key,
-        late=event is not None and event.late,
-    )
+    return NewRecord(kind=kind, body=encode(frame).encode(), dedup_key=dedup_key, order_key=order_key, late=late)

@@ -146,8 +146,13 @@ class Downstream:
             self._settle()
 
     def session_ended(self, at_seq: int) -> None:
-        """Close when the end was sent."""
-        self._core.session_ended(at_seq)
+        """Close when the end was sent, or some time after it."""
+        self._core.session_ended(at_seq, self._clock.now())
+        self._settle()
+
+    def session_reopened(self) -> None:
+        """Stay open: the guest started anew."""
+        self._core.session_reopened()
         self._settle()
 
     def close_for(self, error_code: str) -> None:
@@ -298,7 +303,7 @@ class Downstream:
         position = await session.log.head(session.sid)
         self._core.admitted(epoch=position.epoch, floor=position.floor, head=position.head, is_first=is_first)
         if session.ended_at is not None:
-            self._core.session_ended(session.ended_at)
+            self._core.session_ended(session.ended_at, self._clock.now())
         if self._core.mode is not None:
             self._hub.metrics.connections_admitted.labels(self._core.mode).inc()
         self._settle()

@@ -15,7 +15,7 @@ import msgspec
 
 from guestwire.errors import ERRORS, ChatError, LogUnavailable, SessionGone
 from guestwire.gateway.errors import ErrorBody
-from guestwire.gateway.log import SessionLog, SessionRow
+from guestwire.gateway.log import SessionLog, SessionRow, SessionState
 from guestwire.gateway.masking import Masker
 from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.origins import may_use
@@ -280,7 +280,8 @@ class Hub:
             self._log,
             self._upstreams,
             clock=self.clock,
-            retention_s=self._settings.retention_h * 3600,
+            retention_s=self._retention_ms / 1000,
+            lives_s=(self.tokens.ttl_ms + self._retention_ms) / 1000,
             starts_at_open=self._settings.upstream_start == "open",
             is_new=row.head == 0,
             fail_point=self._fail_point,
@@ -315,7 +316,8 @@ class Hub:
         for row in rows:
             try:
                 # A session that never went to the provider and has nothing to send waits for its guest.
-                if row.provider_ref or await self._log.next_outgoing(row.sid) is not None:
+                is_ending = row.state is SessionState.ENDING
+                if is_ending or row.provider_ref or await self._log.next_outgoing(row.sid) is not None:
                     await self.clock.sleep(self._rng.uniform(0.5, 1.5) / TAKE_UP_PER_S)
                     (await self.open(row.sid)).take_up()
                     self.metrics.sessions_taken_up.inc()

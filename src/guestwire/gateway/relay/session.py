@@ -6,13 +6,14 @@ log itself; what passes through here to them is only what is not kept.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
-from guestwire.errors import ConversationEnded, LocalProtocolError, MessageRejected
+from guestwire.errors import LocalProtocolError, MessageRejected
 from guestwire.gateway.log import NewRecord, Outgoing, SessionLog, SessionRow, SessionState
 from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.interface import FailPoint, Upstream, UpstreamFactory, no_fail_point
@@ -45,7 +46,10 @@ TYPING_EVERY_S = 3.0
 """All tabs together tell the provider at most so often (guest-session §4.2)."""
 
 _LOOK_BACK = 100
-"""Records of the end of a log that are searched for the conversation's state when a session is taken up."""
+"""Records of the end of a log that are searched for the conversation's state when a session is taken up, …"""
+
+_LOOK_FURTHER = 2000
+"""… and so many for the newest place in the provider's order: a guest may have said a lot since."""
 
 
 class Reader(Protocol):
@@ -67,7 +71,10 @@ class Reader(Protocol):
         """Show what is not kept, once everything up to `after` was sent."""
 
     def session_ended(self, at_seq: int) -> None:
-        """The record `at_seq` is the last: close when it was sent."""
+        """The record `at_seq` is the last of the conversation."""
+
+    def session_reopened(self) -> None:
+        """A new conversation has begun."""
 
     def close_for(self, error_code: str) -> None:
         """Close with the close code of an error."""
@@ -84,6 +91,7 @@ class RelaySession:
         *,
         clock: Clock,
         retention_s: float,
+        lives_s: float,
         starts_at_open: bool = False,
         is_new: bool = False,
         new_id: Callable[[], str] = lambda: secrets.token_hex(16),
@@ -97,6 +105,7 @@ class RelaySession:
             row: As the log has it.
             upstreams: Makes the way to the provider.
             retention_s: How long the session is kept after its end.
+            lives_s: How long it is kept when it starts anew and nobody comes back.
             starts_at_open: Go to the provider with the first connection; otherwise with the first message.
             is_new: Nobody was ever connected to it.
             new_id: Returns 128 random bits in hex.
@@ -108,6 +117,7 @@ class RelaySession:
         self._log = log
         self._clock = clock
         self._retention_ms = int(retention_s * 1000)
+        self._lives_ms = int(lives_s * 1000)
         self._starts_at_open = starts_at_open
         self._is_first = is_new
         self._new_id = new_id
@@ -116,10 +126,14 @@ class RelaySession:
         self._on_end = on_end
         self._typed_at: float | None = None
         self._last_update: ConversationUpdated | None = None
+        self._newest_order_key: str | None = None
         self._ended_at: int | None = row.head if row.state is SessionState.ENDED else None
+        self._reopened_at: int | None = None
+        self._restarting = asyncio.Lock()
         self._has_started = False
         self.readers: set[Reader] = set()
         self.read_seq = 0
+        self._upstreams = upstreams
         self._upstream = upstreams(self)
 
     # --- what it is ---------------------------------------------------------------------------------------------------
@@ -162,7 +176,7 @@ class RelaySession:
     @property
     def can_be_dropped(self) -> bool:
         """Whether nobody would miss it from memory."""
-        return not self.readers and (self.has_ended or not self._has_started)
+        return not self.readers and (self.has_ended or not self._has_started) and not self._restarting.locked()
 
     # --- browsers -----------------------------------------------------------------------------------------------------
 
@@ -231,21 +245,27 @@ class RelaySession:
         """
         if self.has_ended:
             return
-        if self._has_started:
+        knows_of_it = self._has_started or bool(self.provider_ref)
+        if knows_of_it or await self._log.next_outgoing(self.sid) is not None:
+            await self._log.request_end(self.sid)  # so that a gateway after us goes on with it
             self._upstream.end()
+            self._start()
         else:
             await self._end(ConversationUpdated(status=ConversationStatus.ENDED, reason="guest-left"))
 
     async def starts_new(self) -> None:
-        """Start a new conversation in the same session.
+        """Start a new conversation in the same session; does nothing when another tab has just done so.
 
         Raises:
-            ConversationEnded: It has ended, and this provider starts a new one only with a new session.
             LocalProtocolError: The conversation goes on.
+            SessionGone: The session was erased.
+            LogUnavailable: It was not kept.
         """
-        if self.has_ended:
-            raise ConversationEnded
-        raise LocalProtocolError("Expected start-new after the end of the conversation, got it before.")
+        async with self._restarting:
+            if self.has_ended:
+                await self._reopen()
+            elif self._reopened_at is None or (await self._log.head(self.sid)).head != self._reopened_at:
+                raise LocalProtocolError("Expected start-new after the end of the conversation, got it before.")
 
     def note_read(self, seq: int) -> None:
         """Note what the guest has read in some tab."""
@@ -255,12 +275,30 @@ class RelaySession:
 
     def take_up(self) -> None:
         """Go on where a gateway before us stopped."""
-        if not self.has_ended:
-            self._start()
-            self._upstream.wake()
+        if self.has_ended:
+            return
+        if self._row.state is SessionState.ENDING:
+            self._upstream.end()
+        self._start()
+        self._upstream.wake()
 
     async def find_state(self) -> None:
-        """Read the conversation's state from the log, so that a provider that repeats it is not recorded twice."""
+        """Read from the log what tells a provider's repetitions from news, and late messages from new ones."""
+        await self._find_update()
+        await self._find_order()
+
+    async def _find_order(self) -> None:
+        # Backwards to the first one that was not late: when it was recorded it was the newest, and it still is.
+        before, least = self._row.head, max(self._row.floor, self._row.head - _LOOK_FURTHER)
+        while self._newest_order_key is None and before > least:
+            after = max(least, before - _LOOK_BACK)
+            page = await self._log.read(self.sid, after, before - after, 1 << 30)
+            for record in () if page is None else page.records:
+                if record.order_key is not None and not record.late and record.kind != "receipt":
+                    self._newest_order_key = record.order_key
+            before = after
+
+    async def _find_update(self) -> None:
         head = self._row.head
         after = max(self._row.floor, head - _LOOK_BACK)
         while after < head and (page := await self._log.read(self.sid, after)) is not None and page.records:
@@ -276,13 +314,16 @@ class RelaySession:
     async def provider_said(self, events: Sequence[Event]) -> None:
         """See `SessionLink.provider_said`."""
         records: list[NewRecord] = []
-        last = self._last_update
+        last, newest = self._last_update, self._newest_order_key
         for event in events:
             match event:
                 case Message():
-                    records.append(bodies.message_record(event, self._new_id(), self._clock.utc()))
+                    record = bodies.message_record(event, self._new_id(), self._clock.utc(), newest_order_key=newest)
+                    records.append(record)
+                    if not record.late:
+                        newest = record.order_key or newest
                 case ConversationUpdated() if event.status is ConversationStatus.ENDED:
-                    await self._append(records, last)
+                    await self._append(records, last, newest)
                     records = []
                     await self._end(event)
                 case ConversationUpdated() if not bodies.is_volatile(event):
@@ -290,11 +331,11 @@ class RelaySession:
                         records.append(bodies.conversation_record(event, self._new_id()))
                         last = event
                 case Typing() if event.sender != "guest":
-                    await self._append(records, last)
+                    await self._append(records, last, newest)
                     records = []
                     await self._show(TypingFrame(sender=event.sender, duration=event.duration))
                 case ProviderError():
-                    await self._append(records, last)
+                    await self._append(records, last, newest)
                     records = []
                     await self._show(
                         ErrorFrame(
@@ -306,7 +347,7 @@ class RelaySession:
                     )
                 case _:
                     pass  # receipts are the outbox's, states of the connection our own, unknown frames nobody's
-        await self._append(records, last)
+        await self._append(records, last, newest)
 
     async def aclose(self) -> None:
         """Stop the upstream; the conversation goes on."""
@@ -318,12 +359,36 @@ class RelaySession:
         self._has_started = True
         self._upstream.start()
 
-    async def _append(self, records: Sequence[NewRecord], last_update: ConversationUpdated | None) -> None:
+    async def _reopen(self) -> None:
+        await self._upstream.aclose()  # it has nothing to say any more, and must not say it in the new conversation
+        update = ConversationUpdated(status=ConversationStatus.WAITING)
+        record = bodies.conversation_record(update, self._new_id())
+        expires_ms = now_ms(self._clock) + self._lives_ms
+        self._fail_point("before-append")
+        seq = await self._log.reopen(self.sid, record, expires_ms=expires_ms)
+        self._fail_point("after-append")
+        self._reopened_at = seq or (await self._log.head(self.sid)).head
+        self._row = msgspec.structs.replace(self._row, state=SessionState.OPEN, provider_ref=b"")
+        self._ended_at = None
+        self._last_update = update
+        self._has_started = False
+        self._upstream = self._upstreams(self)
+        for reader in tuple(self.readers):
+            reader.session_reopened()
+        # What another tab said as soon as the log took it.
+        if self._starts_at_open or await self._log.next_outgoing(self.sid) is not None:
+            self._start()
+            self._upstream.wake()
+
+    async def _append(
+        self, records: Sequence[NewRecord], last_update: ConversationUpdated | None, newest_order_key: str | None
+    ) -> None:
         if records and not self.has_ended:
             self._fail_point("before-append")
             await self._log.append(self.sid, records)
             self._fail_point("after-append")
-            self._last_update = last_update  # not before: what was not kept is said again, and is news then
+            # Not before: what was not kept is said again, and is news then.
+            self._last_update, self._newest_order_key = last_update, newest_order_key
 
     async def _end(self, event: ConversationUpdated) -> None:
         sid = self.sid

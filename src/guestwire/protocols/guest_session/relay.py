@@ -66,6 +66,7 @@ from guestwire.protocols.guest_session.wire import (
 
 __all__ = [
     "BLOCKED_S",
+    "ENDED_S",
     "HELLO_S",
     "MOST_BEHIND_BYTES",
     "MOST_BEHIND_RECORDS",
@@ -91,6 +92,9 @@ HELLO_S = 5.0
 
 BLOCKED_S = 10.0
 """A reader that takes nothing for so long is cut off (reliability 2.7)."""
+
+ENDED_S = 600.0
+"""After the end of a conversation a connection that said hello stays open for so long: it may ask for a new one [D]."""
 
 MOST_BEHIND_RECORDS = 2000
 MOST_BEHIND_BYTES = 2 * 1024 * 1024
@@ -267,6 +271,7 @@ class RelayConnection:
         self._volatile: tuple[str, int] | None = None
         self._hello_until: float | None = None if is_plain else now + HELLO_S
         self._blocked_until: float | None = None
+        self._ended_until: float | None = None
 
     # --- what the shell asks ------------------------------------------------------------------------------------------
 
@@ -309,7 +314,8 @@ class RelayConnection:
 
     def next_deadline(self) -> float | None:
         """Return when `timer_due` is to be called; None while nothing is waited for."""
-        return self._hello_until if self._hello_until is not None else self._blocked_until
+        deadlines = (self._hello_until, self._blocked_until, self._ended_until)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     # --- from the browser ---------------------------------------------------------------------------------------------
 
@@ -395,10 +401,21 @@ class RelayConnection:
         if self.is_reading and epoch != self._epoch:
             self.close(4410, "position lost")
 
-    def session_ended(self, at_seq: int) -> None:
-        """Close when the record `at_seq`, the end, has been sent."""
+    def session_ended(self, at_seq: int, now: float) -> None:
+        """Close when the record `at_seq`, the end, has been sent; one that said hello not before `ENDED_S`.
+
+        Until then it may start a new conversation (`StartNew`); the second note of one end changes nothing.
+        """
+        if self.is_closed:
+            return
         self._ends_at = at_seq
+        if self._ended_until is None and not self.is_plain:
+            self._ended_until = now + ENDED_S
         self._after_records()
+
+    def session_reopened(self) -> None:
+        """Stay open: a new conversation has begun."""
+        self._ends_at = self._ended_until = None
 
     def sending(self, client_id: str) -> None:
         """Note a message of this connection before it is accepted, so that a plain one is not shown its own words."""
@@ -463,7 +480,13 @@ class RelayConnection:
         deadline = self.next_deadline()
         if deadline is None or now < deadline:
             return
-        self._close_for("hello-timeout" if self._state is RelayState.GREETING else "too-slow")
+        if deadline == self._hello_until:
+            self._close_for("hello-timeout")
+        elif deadline == self._blocked_until:
+            self._close_for("too-slow")
+        else:
+            self._ended_until = None
+            self._after_records()
 
     def move(self, retry_after: float) -> None:
         """Ask the client to come back after `retry_after` seconds, and close (4409)."""
@@ -561,7 +584,8 @@ class RelayConnection:
             self._send(SyncedFrame(seq=self._cursor))
         self._send_volatile()
         is_caught_up = self._state in {RelayState.LIVE, RelayState.PLAIN}
-        if is_caught_up and self._ends_at is not None and self._cursor >= self._ends_at:
+        is_over = self._ends_at is not None and self._cursor >= self._ends_at and self._ended_until is None
+        if is_caught_up and is_over:
             self.close(1000, "the conversation has ended")
 
     def _send_volatile(self) -> None:
@@ -583,7 +607,7 @@ class RelayConnection:
 
     def _be_closed(self) -> None:
         self._state = next_relay_state(self._state, RelayInput.CLOSE)
-        self._hello_until = self._blocked_until = None
+        self._hello_until = self._blocked_until = self._ended_until = None
         self._volatile = None
         self._held.clear()
         self._commands.clear()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guestwire.gateway.log import NewRecord
 from guestwire.gateway.relay import bodies
 from guestwire.model.content import parse_content, quick_reply
-from guestwire.model.events import ConversationStatus, ConversationUpdated, Fate, Message
+from guestwire.model.events import ConversationStatus, ConversationUpdated, Fate, Message, epoch_ms
 from guestwire.model.ids import ClientId, SessionId
 from guestwire.protocols.guest_session.wire import decode_outbound, to_event
 
@@ -55,12 +56,44 @@ def test_a_messages_id_is_the_same_everywhere() -> None:
 )
 def test_senders(sender: str, kind: str, shown: str) -> None:
     """The tutorial's page draws every name but `agent` as the guest: bots have their own kind, strangers are agents."""
-    record = bodies.message_record(Message(sender=sender, text="Hi", id="p1", order_key="k", late=True), "i", NOW)
-    assert (record.kind, record.dedup_key, record.order_key, record.late) == (kind, "p:p1", "k", True)
+    record = bodies.message_record(Message(sender=sender, text="Hi", id="p1"), "i", NOW)
+    assert (record.kind, record.dedup_key, record.order_key, record.late) == (kind, "p:p1", None, False)
     event = to_event(decode_outbound(record.body.decode()))
     assert isinstance(event, Message)
     assert (event.sender, event.id, event.sent_at) == (shown, "i", NOW)
     assert bodies.message_record(Message(sender=sender, text="Hi"), "i", NOW).dedup_key is None
+
+
+TIMES = st.datetimes(timezones=st.just(UTC))
+PLACES = st.tuples(TIMES, st.none() | st.text(max_size=3))
+
+
+@given(PLACES, PLACES)
+def test_the_providers_order(one: tuple[datetime, str | None], two: tuple[datetime, str | None]) -> None:
+    """Keys compare as the provider orders: by time in milliseconds, then by id; years before 1970 are one time."""
+
+    def place(sent_at: datetime, provider_id: str | None) -> tuple[int, str]:
+        return max(0, epoch_ms(sent_at)), provider_id or ""
+
+    keys = [bodies.order_key(*one), bodies.order_key(*two)]
+    assert (keys[0] < keys[1]) is (place(*one) < place(*two))
+    assert (keys[0] == keys[1]) is (place(*one) == place(*two))
+
+
+def test_what_comes_late() -> None:
+    """Below the newest in the provider's order; a message without a time has no place in it, and is never late."""
+
+    def record(sent_at: datetime | None, newest: str | None) -> NewRecord:
+        event = Message(sender="agent", text="Hi", id="p1", sent_at=sent_at, order_key="theirs", late=True)
+        return bodies.message_record(event, "i", NOW, newest_order_key=newest)
+
+    now = bodies.order_key(NOW, "p1")
+    assert (record(NOW, None).order_key, record(NOW, None).late) == (now, False)
+    assert not record(NOW, now).late
+    assert not record(NOW, bodies.order_key(NOW, "p0")).late
+    assert record(NOW, bodies.order_key(NOW, "p2")).late
+    assert record(NOW - timedelta(milliseconds=1), now).late
+    assert (record(None, now).order_key, record(None, now).late) == (None, False)
 
 
 def test_what_a_guest_answered_is_masked_and_what_the_bot_offered_is_not() -> None:

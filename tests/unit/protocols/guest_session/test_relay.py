@@ -15,6 +15,7 @@ from guestwire.model.events import Fate
 from guestwire.protocols.guest_session.closes import CLOSE_CODES
 from guestwire.protocols.guest_session.relay import (
     BLOCKED_S,
+    ENDED_S,
     HELLO_S,
     MOST_BEHIND_BYTES,
     MOST_BEHIND_RECORDS,
@@ -164,7 +165,8 @@ CALLS: dict[str, Callable[[RelayConnection], object]] = {
     "no page": lambda core: core.page_read([]),
     "other epoch": lambda core: core.position_seen(epoch="e2"),
     "same epoch": lambda core: core.position_seen(epoch=EPOCH),
-    "ended": lambda core: core.session_ended(core.cursor),
+    "ended": lambda core: core.session_ended(core.cursor, 1.0),
+    "reopened": lambda core: core.session_reopened(),
     "typing": lambda core: core.show_volatile(TypingFrame(sender="agent"), core.cursor),
     "trouble": lambda core: core.show_volatile(ErrorFrame(code="upstream-busy"), core.cursor),
     "accepted": lambda core: core.accepted(ReceiptFrame(client_id="c", status=Fate.ACCEPTED, message_seq=1)),
@@ -332,18 +334,48 @@ def test_another_epoch_resets() -> None:
 
 
 def test_the_end_closes_after_its_record() -> None:
-    """1000, once the record of the end was sent; at once for who has it already, after synced for who comes later."""
-    browser = live(2)
-    browser.core.session_ended(4)
+    """A plain connection: 1000, once the record of the end was sent; at once for who has it already."""
+    browser = Browser(is_plain=True).admit(head=2)
+    browser.core.session_ended(4, 0.0)
     browser.page(*entries(3, 3))
     assert not browser.core.is_closed
     browser.page(*entries(4, 4))
     assert browser.close == (1000, "the conversation has ended")
+    late = Browser(is_plain=True).admit(head=4)
+    late.core.session_ended(4, 0.0)
+    late.drain()
+    assert late.close == (1000, "the conversation has ended")
+
+
+def test_who_said_hello_may_start_anew_after_the_end() -> None:
+    """The connection stays for ten minutes, counted from the first note of the end, and takes `start-new`."""
+    browser = live(2)
+    browser.core.session_ended(4, 100.0)
+    browser.page(*entries(3, 4))
+    browser.core.session_ended(4, 300.0)
+    assert browser.core.next_deadline() == 100.0 + ENDED_S
+    browser.core.timer_due(99.0 + ENDED_S)
+    assert not browser.core.is_closed
+    browser.say({"type": "start-new"})
+    assert browser.core.commands() == [StartNew()]
+    browser.core.session_reopened()
+    assert browser.core.next_deadline() is None
+    browser.core.session_ended(5, 900.0)
+    browser.core.timer_due(900.0 + ENDED_S)
+    assert not browser.core.is_closed  # it has not seen the end yet
+    browser.page(*entries(5, 5))
+    assert browser.close == (1000, "the conversation has ended")
+
+
+def test_who_comes_after_the_end_gets_everything_and_stays() -> None:
     late = Browser().hello().admit(head=2)
-    late.core.session_ended(2)
-    assert late.drain() == []
+    late.core.session_ended(2, 0.0)
     late.page(*entries(1, 2))
     assert late.frames[-1] == {"type": "synced", "seq": 2}
+    late.core.blocked(595.0)
+    assert late.core.next_deadline() == ENDED_S
+    late.core.timer_due(ENDED_S)
+    late.drain()
     assert late.close == (1000, "the conversation has ended")
 
 
