@@ -10,11 +10,9 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 
 from guestwire.gateway.log import NewRecord, SessionLog, SessionRow
-from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.tokens import token_hash
-from guestwire.model.events import Message
 from guestwire.model.ids import SessionId
-from guestwire.model.times import parse_time
+from guestwire.protocols.guest_session.wire import MessageFrame, encode
 from tests.chaos.case_browser import Browser
 from tests.integration.gateway.relay_world import Guest, World
 
@@ -54,9 +52,8 @@ async def log_of(world: World) -> SessionLog:
 
 def said(text: str, **members: Any) -> NewRecord:
     """Return a record of something that the agent said."""
-    now = parse_time("2026-01-01T00:00:00Z")
-    assert now is not None
-    return bodies.message_record(Message(sender="agent", text=text, **members), secrets.token_hex(16), now)
+    frame = MessageFrame(sender="agent", text=text, timestamp="2026-01-01T00:00:00.000Z", id=secrets.token_hex(16))
+    return NewRecord(kind="message", body=encode(frame).encode(), **members)
 
 
 async def filled_session(
