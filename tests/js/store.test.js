@@ -363,8 +363,13 @@ describe("relay mode", () => {
     /** @type {(text: string, seq: number, orderKey: string) => Extract<UiEvent, { type: "message" }>} */
     const placed = (text, seq, orderKey) => ({ ...logged(text, seq), orderKey });
     const rest = [placed("b", 2, "2"), own("mine", "c1", 3), placed("d", 4, "4")];
-    assert.deepEqual(texts(after([placed("a", 1, "1"), ...rest, placed("c", 5, "3")], RELAY)), ["a", "b", "mine", "c", "d"]);
-    assert.deepEqual(texts(after([placed("a", 1, "1"), ...rest, placed("e", 5, "4")], RELAY)), ["a", "b", "mine", "d", "e"]);
+    const waiting = after([placed("a", 1, "1"), ...rest, placed("c", 5, "3")], RELAY);
+    assert.deepEqual(texts(waiting), ["a", "b", "c", "d", "mine"]);
+    const told = after([{ type: "receipt", clientId: "c1", status: "delivered", seq: 6, messageSeq: 3, orderKey: "25" }], waiting);
+    assert.deepEqual(texts(told), ["a", "b", "mine", "c", "d"]);
+    const untold = after([{ type: "receipt", clientId: "c1", status: "delivered", seq: 6, messageSeq: 3 }], waiting);
+    assert.deepEqual(texts(untold), ["a", "b", "mine", "c", "d"]);
+    assert.deepEqual(texts(after([placed("a", 1, "1"), placed("d", 2, "4"), placed("e", 3, "4")], RELAY)), ["a", "d", "e"]);
     const keys = shownRows(after([placed("b", 1, "2"), placed("a", 2, "1")], RELAY)).map(({ key }) => key);
     assert.deepEqual(keys, ["1", "0"]);
   });
@@ -389,6 +394,16 @@ describe("relay mode", () => {
   test("in one tab too many the chat rests until the guest wants it there", () => {
     const state = after([{ type: "status", status: "failed", error: { code: "too-many-tabs" } }], RELAY);
     assert.deepEqual(bannerOf(state, 0), { level: "warning", code: "too-many-tabs", action: "use-here" });
+  });
+
+  test("a new conversation in the same session stands below the old one, whose choices stay dead", () => {
+    const state = after([logged("Pick", 1), { ...ENDED, seq: 2 }, { type: "conversation-update", status: "waiting", seq: 3 }, logged("b", 4)], RELAY);
+    assert.deepEqual(texts(state), ["Pick", "ended", "new", "b"]);
+    assert.equal(composerMode(state), "on");
+    assert.equal(answerableFrom(state), 3);
+    assert.deepEqual(state.announcements.map(({ what }) => what).slice(-3), ["ended", "new", "said"]);
+    const again = after([{ type: "reset", isNewSession: false, events: [logged("Pick", 1)] }], state);
+    assert.deepEqual(texts(again), ["Pick"]);
   });
 
   test("choices are taken as soon as an answer is on its way", () => {

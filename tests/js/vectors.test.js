@@ -88,6 +88,8 @@ function tell(core, step, now) {
   switch (step.do) {
     case "start":
       return core.start(now);
+    case "start-new":
+      return core.startNew(now);
     case "authenticated":
       return core.authenticated();
     case "session-created":

@@ -59,6 +59,8 @@ const TYPING_EVERY_S = 3;
 /** A relay that is busy and does not say for how long is given this time. */
 const REFUSED_FOR_S = 5;
 
+const START_NEW = '{"type":"start-new"}';
+
 /** The guest may not do that now, or not with that; `code` is a key of the table of errors. Nothing was changed. */
 export class RejectedError extends Error {
   /**
@@ -109,6 +111,8 @@ export class GuestSessionClient {
   #link;
   /** What the log says last of the conversation. */
   #isOver = false;
+  /** Whether the guest wants a new conversation in the session whose conversation has ended. */
+  #wantsNew = false;
   /** The second connection, from the time it is being opened. @type {{ link?: RelayLink } | undefined} */
   #spare;
   /** @type {number | undefined} */
@@ -192,7 +196,7 @@ export class GuestSessionClient {
    */
   start(now) {
     if (this.#hasEnded) {
-      this.#forgetSession();
+      if (!this.#wantsNew) this.#forgetSession();
       if (this.#state === "connected") {
         this.#failWaiting();
         this.stop();
@@ -203,6 +207,17 @@ export class GuestSessionClient {
     this.#hasEnded = this.#wantsEnd = this.#hasRenewed = false;
     this.#attempt = 0;
     if (isFirst) this.#showUnsent();
+  }
+
+  /**
+   * Begin anew after an end: in relay mode in the same session, or in another one when the gateway has no way to do that.
+   *
+   * @param {number} now
+   */
+  startNew(now) {
+    this.#wantsNew = this.#hasEnded && this.#isRelay;
+    if (this.#wantsNew && this.#link?.isLive) this.#effects.push({ type: "send-frame", text: START_NEW });
+    else this.start(now);
   }
 
   /**
@@ -325,6 +340,8 @@ export class GuestSessionClient {
     if (isSpare) this.#spare = { link };
     else this.#link = link;
     this.#effects.push({ type: "send-frame", text: link.hello(this.#tab), ...(isSpare && { isSpare }) });
+    // Right behind it: once it has said all of a chat that has ended, the gateway closes.
+    if (this.#wantsNew) this.#effects.push({ type: "send-frame", text: START_NEW });
   }
 
   /**
@@ -397,6 +414,10 @@ export class GuestSessionClient {
       this.#hasRenewed = false;
     }
     this.#openedAt = undefined;
+    if (this.#wantsNew && code === 1000) {
+      this.#startElsewhere();
+      return;
+    }
     if (rule.code === "frame-too-big") this.#dropTooBig();
     if (rule.code === "position-lost") this.#position.forget();
     if (rule.code === "moved" && this.#spare) {
@@ -593,7 +614,6 @@ export class GuestSessionClient {
     this.#pumpAt = undefined;
     // What the shell was told to write may be on its way: it is sent, or fails with the connection. A relay's log tells all.
     this.#failWaiting((clientId) => this.#isRelay || !this.#written.has(clientId));
-    if (this.#session && this.#isRelay) this.#effects.push({ type: "forget-session", token: this.#session.token });
   }
 
   /** @param {(clientId: string) => boolean} [isMeant] */
@@ -606,14 +626,24 @@ export class GuestSessionClient {
 
   #endForGood() {
     this.#failWaiting();
-    this.#forgetSession();
+    // A relay keeps it to be read, and to begin anew in it.
+    if (!this.#isRelay) this.#forgetSession();
     this.#move(this.#state === "connected" ? "ended" : "stop");
+  }
+
+  /** The gateway has no new conversation for this session. */
+  #startElsewhere() {
+    this.#wantsNew = false;
+    this.#forgetSession();
+    this.#move("refused");
+    this.#effects.push({ type: "close-socket", code: 1000 }, { type: "authenticate" });
   }
 
   /** @param {number} now */
   #endSoon(now) {
     this.#noteEnd();
-    this.#closeAt = now + CLOSED_AFTER_END_S;
+    // A relay waits for a new beginning, in this tab or another.
+    if (!this.#isRelay) this.#closeAt = now + CLOSED_AFTER_END_S;
   }
 
   // --- what waits
@@ -689,7 +719,7 @@ export class GuestSessionClient {
     if (isSynced && isSpare) this.#swap();
     if (isSynced && this.#state === "connecting") this.#move("opened");
     // An end in the middle of the log is followed by a new beginning.
-    if (this.#isOver && !this.#hasEnded && this.#link?.isLive) this.#endSoon(now);
+    if (this.#isOver && !this.#hasEnded && !this.#wantsNew && this.#link?.isLive) this.#endSoon(now);
     if (isSynced) this.#established(now);
   }
 
@@ -701,6 +731,15 @@ export class GuestSessionClient {
    */
   #takeRecord(event, now) {
     if (event.type === "error") {
+      if (this.#wantsNew && event.code === "conversation-ended") {
+        this.#startElsewhere();
+        return;
+      }
+      // Another tab was first.
+      if (event.code === "local-protocol") {
+        this.#wantsNew = false;
+        return;
+      }
       if (event.retryAfter !== undefined || ERRORS[event.code] === "later") {
         this.#written.clear();
         this.#pumpAt = now + (event.retryAfter ?? REFUSED_FOR_S);
@@ -718,7 +757,9 @@ export class GuestSessionClient {
     if (event.type === "receipt" || (event.type === "message" && event.from === "guest" && event.clientId)) {
       this.#settle(/** @type {string} */ (event.clientId));
     }
-    if (event.type === "conversation-update" && event.status) this.#isOver = event.status === "ended";
+    if (event.type !== "conversation-update" || !event.status) return;
+    this.#isOver = event.status === "ended";
+    if (!this.#isOver) this.#wantsNew = this.#hasEnded = false;
   }
 
   /**

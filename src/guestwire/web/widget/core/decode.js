@@ -67,6 +67,7 @@ const FRAMES = {
     id: [isString, "?"],
     seq: [isInteger, "?"],
     messageSeq: [isInteger, "?"],
+    orderKey: [isString, "?"],
     retryAfter: [isNumber, "?"],
     code: [isString, "?"],
     text: [isString, "?"],

@@ -57,7 +57,8 @@ const LOST = new Set(["failed", "unconfirmed"]);
  * @property {{ code: string, text?: string, until?: number }} [problem] What was refused while the connection stayed.
  * @property {string[]} extensions
  * @property {Transcript} transcript
- * @property {number} startsAt The row at which this conversation begins, and with it what the session's log has.
+ * @property {number} earlier How many rows belong to sessions before this one.
+ * @property {number} startsAt The row at which this conversation begins.
  * @property {Transcript} pending In relay mode the guest's own messages that the log has not shown us yet; below the others.
  * @property {string[]} replaced Client ids of messages that are not shown any more.
  * @property {Record<string, number>} waitingUntil By client id.
@@ -96,6 +97,12 @@ const MOVED = "moved";
 /** What only the owner of the site can mend: trying again would only fail again. */
 const HOPELESS = new Set(["bad-request", "not-found"]);
 
+/** Above every key: they are digits first. */
+const LAST_PLACE = "\uffff";
+
+/** @type {Row} */
+const NEW = Object.freeze({ kind: "notice", notice: "new" });
+
 /** @type {UiState} */
 export const INITIAL_STATE = Object.freeze({
   status: "disconnected",
@@ -106,6 +113,7 @@ export const INITIAL_STATE = Object.freeze({
   isEnding: false,
   extensions: [],
   transcript: EMPTY_TRANSCRIPT,
+  earlier: 0,
   startsAt: 0,
   pending: EMPTY_TRANSCRIPT,
   replaced: [],
@@ -246,14 +254,16 @@ function sayTrouble(state, now) {
 function applyToTranscript(state, event, now) {
   const before = state.transcript;
   const isPending = event.type === "message" && event.seq === undefined && isOwnInRelay(state, event);
-  const transcript = isPending ? before : applyEvent(before, event);
+  const transcript = isPending ? before : beginAnew(before, applyEvent(before, event));
   /** @type {UiState} */
   let next = { ...state, transcript, pending: pendingAfter(state, event, isPending) };
+  if (before.status === "ended" && transcript.status !== "ended") next.startsAt = before.rows.length + 1;
   if (event.type === "receipt" && event.retryAfter !== undefined) {
     next.waitingUntil = { ...state.waitingUntil, [event.clientId]: timeAfter(now, event.retryAfter) ?? now };
   }
-  if (event.type === "message" && event.seq !== undefined && event.orderKey !== undefined) {
-    next.orderKeys = { ...state.orderKeys, [event.seq]: event.orderKey };
+  const seq = event.type === "message" ? event.seq : event.type === "receipt" ? event.messageSeq : undefined;
+  if (seq !== undefined && "orderKey" in event && event.orderKey !== undefined) {
+    next.orderKeys = { ...state.orderKeys, [seq]: event.orderKey };
   }
   if (event.type === "typing") {
     next.typingUntil = { ...state.typingUntil, [event.from]: now + (event.duration ?? TYPING_MS) };
@@ -282,6 +292,18 @@ function applyToTranscript(state, event, now) {
     }
   }
   return next;
+}
+
+/**
+ * Mark where a new conversation follows the old one in the same session.
+ *
+ * @param {Transcript} before
+ * @param {Transcript} after
+ * @returns {Transcript}
+ */
+function beginAnew(before, after) {
+  if (before.status !== "ended" || after.status === "ended") return after;
+  return { ...after, rows: [...before.rows, NEW, ...after.rows.slice(before.rows.length)] };
 }
 
 /**
@@ -316,10 +338,11 @@ function pendingAfter({ pending }, event, isPending) {
 function reset(state, { isNewSession, events }, now) {
   const rows = isNewSession
     ? restart({ ...state, pending: EMPTY_TRANSCRIPT }).transcript.rows
-    : state.transcript.rows.slice(0, state.startsAt);
+    : state.transcript.rows.slice(0, state.earlier);
   /** @type {UiState} */
   let next = {
     ...state,
+    earlier: rows.length,
     startsAt: rows.length,
     transcript: { rows, typing: [] },
     pending: EMPTY_TRANSCRIPT,
@@ -412,12 +435,13 @@ function restart(state) {
     const { id: _id, clientId: _clientId, seq: _seq, ...rest } = row;
     return rest;
   });
-  if (rows.length > state.startsAt) rows.push({ kind: "notice", notice: "new" });
+  if (rows.length > state.startsAt) rows.push(NEW);
   return {
     ...INITIAL_STATE,
     isOnline: state.isOnline,
     announcements: state.announcements,
     transcript: { rows, typing: [] },
+    earlier: rows.length,
     startsAt: rows.length,
   };
 }
@@ -483,7 +507,18 @@ export function shownRows(state) {
   const rows = [...state.transcript.rows, ...state.pending.rows]
     .map((row, index) => ({ key: (row.kind === "message" && row.clientId) || String(index), row }))
     .filter(({ row }) => isShown(state, row));
-  return inOrder(rows, ({ row }) => (row.kind === "message" && row.seq !== undefined ? state.orderKeys[row.seq] : undefined));
+  return inOrder(rows, ({ row }) => placeOf(state, row));
+}
+
+/**
+ * @param {UiState} state
+ * @param {Row} row
+ * @returns {string | undefined} Its place in the provider's order; of what the provider does not have yet, after all others.
+ */
+function placeOf({ orderKeys }, row) {
+  if (row.kind !== "message" || row.seq === undefined) return undefined;
+  const isOnItsWay = row.clientId !== undefined && (row.state === "accepted" || row.state === "waiting");
+  return orderKeys[row.seq] ?? (isOnItsWay ? LAST_PLACE : undefined);
 }
 
 /**
@@ -491,18 +526,18 @@ export function shownRows(state) {
  *
  * @template Item
  * @param {Item[]} items In the order they came.
- * @param {(item: Item) => string | undefined} placeOf
+ * @param {(item: Item) => string | undefined} place
  * @returns {Item[]}
  */
-function inOrder(items, placeOf) {
+function inOrder(items, place) {
   /** @type {Item[]} */
   const ordered = [];
   let last = "";
   for (const item of items) {
-    const place = placeOf(item);
-    if (place === undefined || place >= last) ordered.push(item);
-    else ordered.splice(ordered.findIndex((other) => (placeOf(other) ?? "") > place), 0, item);
-    if (place !== undefined && place > last) last = place;
+    const own = place(item);
+    if (own === undefined || own >= last) ordered.push(item);
+    else ordered.splice(ordered.findIndex((other) => (place(other) ?? "") > own), 0, item);
+    if (own !== undefined && own > last) last = own;
   }
   return ordered;
 }

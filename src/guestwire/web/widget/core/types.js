@@ -66,6 +66,7 @@
  * @property {number} [seq]
  * @property {number} [messageSeq]
  * @property {number} [retryAfter] Seconds.
+ * @property {string} [orderKey] The message's, once it is known.
  * @property {string} [code]
  * @property {string} [text]
  */

@@ -163,7 +163,10 @@ export class GuestChatElement extends HTMLElement {
   /** Start a new conversation; what was said stays above it. */
   startNew() {
     if (!this.#life) return;
-    // After an end another tab may have begun anew already: then this one joins it.
+    if (this.#session?.canStartNew) {
+      this.#session.startNew();
+      return;
+    }
     if (composerMode(this.#state) !== "ended") this.#memory?.clear();
     this.#dispatch({ type: "restarted" });
     this.#session?.stop();

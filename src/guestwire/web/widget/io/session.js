@@ -67,6 +67,11 @@ export class ChatSession {
     });
   }
 
+  /** Whether the conversation has ended, and a new one may begin in the same session. */
+  get canStartNew() {
+    return this.#core.hasEnded && (this.#core.session?.extensions.includes("hello") ?? false);
+  }
+
   /** @returns {Session | undefined} */
   get session() {
     return this.#core.session;
@@ -80,6 +85,11 @@ export class ChatSession {
   /** Begin, or begin again after a failure or an end. */
   start() {
     this.#tell((core, now) => core.start(now));
+  }
+
+  /** Begin anew after an end. */
+  startNew() {
+    this.#tell((core, now) => core.startNew(now));
   }
 
   /** Don't wait for the back-off: the guest asked. */
