@@ -1,0 +1,309 @@
+"""A provider, guests, an agent and a gateway in a process that can be killed; all of it ends with the block."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from guestwire.emulator import Emulator
+from guestwire.emulator.changes import Change, ConversationChanged, EntryAdded
+from guestwire.emulator.faults import FaultName
+from guestwire.emulator.org import Org
+from guestwire.emulator.records import Conversation, Stage
+from guestwire.model.events import epoch_ms
+from guestwire.net.http import HttpClient
+from guestwire.settings import EmulatorSettings
+from guestwire.testing import eventually
+from guestwire.testing.fault_proxy import FaultProxy
+from tests.chaos.agent import Agent
+from tests.chaos.checker import Verdict, check
+from tests.chaos.gateway_child import Order
+from tests.chaos.gateways import Gateway, Gateways, free_port
+from tests.chaos.guest import Guest, Tab
+from tests.chaos.history import History, read_history
+
+__all__ = ["World", "chaos_world"]
+
+CLIENTS = 4
+"""Connection pools that the guests share."""
+
+
+class World:
+    """Everybody, and what they do.
+
+    Attributes:
+        switches: The provider's, as the emulator has them.
+        has_history: Whether it shows its messages later.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        rng: Random,
+        history: History,
+        emulator: Emulator,
+        upstream: FaultProxy,
+        gateways: Gateways,
+        clients: Sequence[HttpClient],
+        port: int,
+        switches: Mapping[str, Mapping[str, int]],
+        ablations: tuple[str, ...],
+        options: Mapping[str, Any],
+    ) -> None:
+        self.rng = rng
+        self.history = history
+        self.emulator = emulator
+        self.upstream = upstream
+        self.gateways = gateways
+        self.has_history = "history" in switches
+        self.port = port
+        self.guests: list[Guest] = []
+        self.agent = Agent(emulator.url, clients[0], history, rng)
+        self.cut_percent = 0.0
+        self._folder = folder
+        self._clients = clients
+        self._has_ids = bool(switches.keys() & {"echo", "history"})
+        self._ablations = ablations
+        self._options = options
+        self._orders = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._talk: list[asyncio.Task[None]] = []
+        self._provider = _Provider(emulator.org, history, has_ids=self._has_ids, heard=self._heard)
+
+    # --- the gateway --------------------------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """Where the gateway is, when it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start_gateway(self, *, point: str = "", hit: int = 0, port: int | None = None) -> Gateway:
+        """Start a gateway, perhaps one that will kill itself, and wait until it is ready or has ended."""
+        self._orders += 1
+        order = Order(
+            number=self._orders,
+            log_file=str(self._folder / "log" / "sessions.sqlite3"),
+            port=self.port if port is None else port,
+            provider_url=f"http://127.0.0.1:{self.upstream.port}",
+            history=str(self.history.path),
+            point=point,
+            hit=hit,
+            ablations=self._ablations,
+            options=dict(self._options),
+        )
+        self.history.add("driver", "invoke", "start", text=point)
+        gateway = await self.gateways.start(order)
+        is_ready = await gateway.ready()
+        self.history.add("driver", "ok" if is_ready else "fail", "start", text=point)
+        return gateway
+
+    async def kill(self, gateway: Gateway) -> None:
+        """Kill it from outside."""
+        gateway.send_signal(signal.SIGKILL)
+        await self.dead(gateway)
+
+    async def dead(self, gateway: Gateway) -> None:
+        """Note that it was killed."""
+        code = await gateway.ended()
+        assert code == -signal.SIGKILL, f"a gateway ended by itself: {code}"
+        self.history.add("driver", "info", "kill")
+
+    # --- the people ---------------------------------------------------------------------------------------------------
+
+    async def invite(self, count: int, *, second_tabs: int = 0, **timing: float) -> None:
+        """Let guests come; each says something and is taken by the agent. A gateway must be there."""
+        await self.agent.sign_in()
+        for number in range(count):
+            client = self._clients[number % len(self._clients)]
+            self.guests.append(Guest(f"g{number}", self.url, client, self.history, Random(self.rng.random())))
+        await asyncio.gather(*(guest.create() for guest in self.guests))
+        for number, guest in enumerate(self.guests):
+            for _ in range(2 if number < second_tabs else 1):
+                self.spawn(guest.open_tab(**timing).run())
+        await asyncio.gather(*(guest.tabs[0].say() for guest in self.guests))
+        await eventually(lambda: self._provider.accepted == {guest.name for guest in self.guests}, within_s=30)
+
+    def spawn(self, work: Any) -> asyncio.Task[None]:
+        """Run something until the end of the world."""
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    @property
+    def tabs(self) -> list[Tab]:
+        """All tabs."""
+        return [tab for guest in self.guests for tab in guest.tabs]
+
+    def talk(self, *, guests_per_s: float = 2.0, agent_per_s: float = 2.0) -> None:
+        """Let everybody talk."""
+        self._talk = [
+            self.spawn(self.agent.talk(per_s=agent_per_s)),
+            *(
+                self.spawn(tab.talk(per_s=guests_per_s / len(guest.tabs)))
+                for guest in self.guests
+                for tab in guest.tabs
+            ),
+        ]
+
+    async def hush(self) -> None:
+        """Let them finish the sentence and be silent."""
+        for task in self._talk:
+            task.cancel()
+        await asyncio.gather(*self._talk, return_exceptions=True)
+        self._talk.clear()
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    async def judge(self, *, within_s: float = 60.0) -> Verdict:
+        """Wait until nothing moves any more, have everybody load the whole chat again, and judge it all."""
+        await self.hush()
+        with contextlib.suppress(AssertionError):  # then the verdict says what is stuck
+            await eventually(self._is_quiet, within_s=within_s)
+            for tab in self.tabs:
+                await tab.ping()
+            await eventually(lambda: all(tab.head == tab.last for tab in self.tabs), within_s=within_s)
+            for guest in self.guests:
+                guest.tabs[-1].is_synced = False
+                guest.tabs[-1].reload()
+            await eventually(self._is_quiet, within_s=within_s)
+        self.history.add("driver", "info", "quiet")
+        return check(read_history(self.history.path), has_history=self.has_history)
+
+    def _is_quiet(self) -> bool:
+        for guest in self.guests:
+            if not all(tab.is_quiet for tab in guest.tabs) or len({tab.last for tab in guest.tabs}) > 1:
+                return False
+            if self.has_history and not all(self._provider.said[guest.name] <= tab.texts for tab in guest.tabs):
+                return False
+        return True
+
+    async def aclose(self) -> None:
+        """Let everybody go."""
+        self._provider.forget()
+        for tab in self.tabs:
+            tab.close()
+        if self._tasks:
+            _, left = await asyncio.wait(self._tasks, timeout=5)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    def _heard(self, conversation: Conversation) -> None:
+        if conversation.stage is Stage.QUEUE and conversation.guest.name is not None:
+            self.spawn(self._accept(conversation.id, conversation.guest.name))
+        if self.rng.random() * 100 < self.cut_percent and self.upstream.open_connections:
+            self.history.add("driver", "info", "cut")
+            self.rng.choice(sorted(self.upstream._connections, key=id)).cut()
+
+    async def _accept(self, conversation: str, session: str) -> None:
+        await self.agent.accept(conversation, session)
+        self._provider.accepted.add(session)
+
+
+class _Provider:
+    """Writes down what the provider has, and to which of a guest's connections it told it."""
+
+    def __init__(self, org: Org, history: History, *, has_ids: bool, heard: Callable[[Conversation], None]) -> None:
+        self.said: dict[str, set[str]] = defaultdict(set)
+        self.accepted: set[str] = set()
+        self._history = history
+        self._has_ids = has_ids
+        self._heard = heard
+        self._entries = 0
+        self._connections: dict[str, int] = defaultdict(int)
+        self._open: dict[str, list[int]] = defaultdict(list)
+        self._in_queue: set[str] = set()
+        self.forget = org.subscribe(self._changed)
+
+    def _changed(self, change: Change) -> None:
+        match change:
+            case ConversationChanged(conversation):
+                self._count(conversation)
+                if conversation.stage is Stage.QUEUE and conversation.id not in self._in_queue:
+                    self._in_queue.add(conversation.id)
+                    self._heard(conversation)
+            case EntryAdded(conversation, entry, _) if entry.sender != "system":
+                name = conversation.guest.name or ""
+                self._entries += 1
+                self._history.add(
+                    "provider",
+                    "info",
+                    "entry",
+                    session=name,
+                    sender=entry.sender,
+                    text=entry.text,
+                    rank=f"{epoch_ms(entry.at):015} {entry.id}" if self._has_ids else f"{self._entries:015}",
+                    connection=self._connections[conversation.id],
+                    is_connected=bool(self._open[conversation.id]),
+                )
+                if entry.sender == "guest":
+                    self._heard(conversation)
+                else:
+                    self.said[name].add(entry.text)
+            case _:
+                pass
+
+    def _count(self, conversation: Conversation) -> None:
+        name, known = conversation.guest.name or "", self._open[conversation.id]
+        while len(known) < conversation.connections:
+            self._connections[conversation.id] += 1
+            known.append(self._connections[conversation.id])
+            self._history.add("provider", "info", "connection", session=name, connection=known[-1], status="open")
+        while len(known) > conversation.connections:
+            self._history.add("provider", "info", "connection", session=name, connection=known.pop(0), status="closed")
+
+
+@asynccontextmanager
+async def chaos_world(
+    folder: Path,
+    *,
+    seed: int,
+    switches: Mapping[str, Mapping[str, int]] | None = None,
+    ablations: tuple[str, ...] = (),
+    **options: Any,
+) -> AsyncIterator[World]:
+    """Set a world up, without a gateway.
+
+    Args:
+        folder: For the history and the log.
+        seed: Of everything that is random.
+        switches: Capabilities and faults of the provider, by name.
+        ablations: What is broken in its gateways.
+        options: Further settings of its gateways.
+    """
+    rng = Random(seed)
+    settings = EmulatorSettings(port=0, demo_agent=False, seed=None)
+    switches = switches or {}
+    async with contextlib.AsyncExitStack() as stack:
+        history = stack.enter_context(History(folder / "history.jsonl"))
+        emulator = await stack.enter_async_context(Emulator(settings))
+        for name, params in switches.items():
+            emulator.org.faults.switch(FaultName(name), on=True, params=params)
+        upstream = await stack.enter_async_context(FaultProxy("127.0.0.1", emulator.port))
+        gateways = await stack.enter_async_context(Gateways(folder))
+        clients = [await stack.enter_async_context(HttpClient()) for _ in range(CLIENTS)]
+        port = stack.enter_context(contextlib.closing(free_port())).getsockname()[1]
+        world = World(
+            folder,
+            rng=rng,
+            history=history,
+            emulator=emulator,
+            upstream=upstream,
+            gateways=gateways,
+            clients=clients,
+            port=port,
+            switches=switches,
+            ablations=ablations,
+            options=options,
+        )
+        stack.push_async_callback(world.aclose)
+        yield world
