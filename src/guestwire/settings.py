@@ -177,7 +177,8 @@ class GatewaySettings:
         mask: What of a guest's words nobody gets to see, the agent included: card, iban, email (relay).
         mask_patterns: More of that: regular expressions in RE2's syntax; best in the file, since a variable is split at
             its spaces (relay).
-        max_records: Records of one chat that are kept while it goes on; the oldest go first (relay).
+        max_records: Records of one chat that are kept, at most 5 MiB of them; the oldest go first, but not while a tab
+            lacks them (relay).
         max_tabs: Connections one session may have; with more the one that idles longest is closed (relay).
         max_connections: WebSockets open at once (relay).
         max_connections_per_address: WebSockets that one address may have open (relay).

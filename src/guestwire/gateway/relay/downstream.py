@@ -91,8 +91,10 @@ class Downstream:
         return self._active_at
 
     @property
-    def seen(self) -> int:
+    def seen(self) -> int | None:
         """The `seq` that the tab has acknowledged; of one that acknowledges nothing, what it was sent."""
+        if self.is_plain:
+            return None
         return self._acked or self._core.cursor
 
     @property

@@ -21,7 +21,7 @@ from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.origins import may_use
 from guestwire.gateway.relay.downstream import Downstream
 from guestwire.gateway.relay.interface import FailPoint, UpstreamFactory, no_fail_point
-from guestwire.gateway.relay.session import RelaySession, pack_details
+from guestwire.gateway.relay.session import TAB_KEPT_S, RelaySession, pack_details
 from guestwire.gateway.relay.tokens import Pair, SessionTokens, now_ms
 from guestwire.model.ids import SessionId
 from guestwire.model.secret import Secret
@@ -35,6 +35,13 @@ __all__ = ["Hub"]
 
 UPKEEP_S = 60.0
 """How often tokens are prolonged and old sessions erased."""
+
+MAX_LOG_BYTES = 5 * 1024 * 1024
+"""A chat keeps at most so many bytes of bodies, and `max_records` records (reliability 2.7); what a tab lacks is kept
+beyond that, but never more than twice as much: a tab that acknowledges nothing must not fill the disk."""
+
+TRIMMED_AT_ONCE = 200
+"""Sessions that are looked at before others may write again."""
 
 TAKE_UP_PER_S = 20.0
 """After a restart so many sessions a second go back to the provider (reliability 3.3)."""
@@ -83,6 +90,8 @@ class Hub:
         self._per_address: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._keepers: list[asyncio.Task[None]] = []
+        self._untrimmed: dict[SessionId, float] = {}
+        """Sessions that are not in memory and may be too long, and when their tabs are given up."""
         self._is_draining = False
         self._is_empty = asyncio.Event()
         metrics.connections.set_function(lambda: len(self._connections))
@@ -102,6 +111,7 @@ class Hub:
         self._upstreams = upstreams
         rows = await self._log.open_sessions()
         self._rng.shuffle(rows)
+        self._untrimmed = dict.fromkeys((row.sid for row in rows), self.clock.now() + TAB_KEPT_S)
         self._keepers = [self.spawn(self._take_up(rows)), self.spawn(self._keep_up())]
 
     async def drain(self) -> None:
@@ -227,6 +237,7 @@ class Hub:
         """Forget a session that nobody uses; the log has it."""
         if session.can_be_dropped and self._sessions.get(session.sid) is session:
             del self._sessions[session.sid]
+            self._untrimmed[session.sid] = self.clock.now() + TAB_KEPT_S
             if session.has_ended:
                 self.spawn(session.aclose())
 
@@ -298,14 +309,39 @@ class Hub:
             loading.exception()  # whoever waits gets it; when nobody does any more, nobody need be told
 
     async def _trim(self) -> None:
-        """Forget the oldest records of very long chats, but none that a connected browser lacks."""
-        for session in tuple(self._sessions.values()):
-            with contextlib.suppress(SessionGone):
-                position = await self._log.head(session.sid)
-                newest = min((reader.seen for reader in session.readers), default=position.head)
-                floor = min(position.head - self._settings.max_records, newest)
-                if floor > position.floor:
-                    await self._log.trim(session.sid, floor + 1)
+        """Forget the oldest records of very long chats, but none that a browser lacks."""
+        now = self.clock.now()
+        due = [sid for sid, at in self._untrimmed.items() if at <= now][: TRIMMED_AT_ONCE * 10]
+        sids = [*self._sessions, *(sid for sid in due if sid not in self._sessions)]
+        for start in range(0, len(sids), TRIMMED_AT_ONCE):
+            await asyncio.gather(*map(self._trim_one, sids[start : start + TRIMMED_AT_ONCE]))
+        for sid in due:
+            self._untrimmed.pop(sid, None)
+
+    async def _trim_one(self, sid: SessionId) -> None:
+        session = self._sessions.get(sid)
+        if session is None:
+            await self._trim_to(sid, None)
+        else:
+            await self._trim_session(session)
+
+    async def _trim_session(self, session: RelaySession) -> None:
+        with contextlib.suppress(SessionGone):
+            head = (await self._log.head(session.sid)).head
+            if head != session.trimmed_head:
+                needed_after = session.needed_after()
+                await self._trim_to(session.sid, needed_after)
+                if needed_after is None or needed_after >= head:
+                    session.trimmed_head = head
+
+    async def _trim_to(self, sid: SessionId, needed_after: int | None) -> None:
+        most = self._settings.max_records
+        with contextlib.suppress(SessionGone):
+            if needed_after is not None:
+                await self._log.trim_to(sid, max_records=most, max_bytes=MAX_LOG_BYTES, up_to=needed_after)
+                most *= 2
+            most_bytes = MAX_LOG_BYTES * (1 if needed_after is None else 2)
+            await self._log.trim_to(sid, max_records=most, max_bytes=most_bytes, up_to=_ANY_SEQ)
 
     async def _forget(self, sid: SessionId) -> None:
         session = self._sessions.pop(sid, None)
@@ -349,6 +385,8 @@ class Hub:
         body = ErrorBody(message=info.summary, code=code, status=status, context_id=uuid.uuid4().hex)
         return Refusal(status, msgspec.json.encode(body))
 
+
+_ANY_SEQ = 2**62
 
 _CLOSE_CODES = frozenset(
     {1000, 1001, 1003, 1005, 1006, 1009, 1011, 1012, 1013, 4400, 4401, 4408, 4409, 4410, 4411, 4412, 4429}

@@ -42,6 +42,12 @@ from guestwire.protocols.guest_session.wire import (
 
 __all__ = ["Reader", "RelaySession", "pack_details"]
 
+TAB_KEPT_S = 600.0
+"""So long after a tab has gone the records that it lacks are kept for it (reliability 2.7)."""
+
+MOST_TABS_KEPT = 50
+"""Tabs that have gone and are remembered; reloads of one tab count once, where it says which tab it is."""
+
 TYPING_EVERY_S = 3.0
 """All tabs together tell the provider at most so often (guest-session §4.2)."""
 
@@ -64,8 +70,8 @@ class Reader(Protocol):
         """When the guest last did something there, in monotonic seconds."""
 
     @property
-    def seen(self) -> int:
-        """The `seq` up to which it has everything, as far as we know."""
+    def seen(self) -> int | None:
+        """The `seq` up to which it has everything, as far as we know; None for one that never resumes."""
 
     def show_volatile(self, frame: TypingFrame | ErrorFrame, after: int) -> None:
         """Show what is not kept, once everything up to `after` was sent."""
@@ -131,8 +137,11 @@ class RelaySession:
         self._reopened_at: int | None = None
         self._restarting = asyncio.Lock()
         self._has_started = False
+        self._left: dict[object, tuple[int, float]] = {}
         self.readers: set[Reader] = set()
         self.read_seq = 0
+        self.trimmed_head = -1
+        """The head when the log was last found to be short enough."""
         self._upstreams = upstreams
         self._upstream = upstreams(self)
 
@@ -192,6 +201,7 @@ class RelaySession:
             self.readers.discard(idlest)
             idlest.close_for("too-many-tabs")
         self.readers.add(reader)
+        self._left.pop(reader.tab, None)
         is_first, self._is_first = self._is_first, False
         if self._starts_at_open and not self.has_ended:
             self._start()
@@ -200,6 +210,20 @@ class RelaySession:
     def leave(self, reader: Reader) -> None:
         """Remove a connection; leaving ends nothing."""
         self.readers.discard(reader)
+        if reader.seen is not None:
+            self._left[reader.tab or object()] = reader.seen, self._clock.now()
+            if len(self._left) > MOST_TABS_KEPT:
+                del self._left[next(iter(self._left))]
+
+    def needed_after(self) -> int | None:
+        """Return the `seq` after which somebody still needs the records: a tab here, or one that left a moment ago.
+
+        None is nobody.
+        """
+        now = self._clock.now()
+        self._left = {tab: left for tab, left in self._left.items() if now - left[1] < TAB_KEPT_S}
+        seen = [reader.seen for reader in self.readers] + [seq for seq, _ in self._left.values()]
+        return min((seq for seq in seen if seq is not None), default=None)
 
     async def accept(self, client_id: ClientId, text: str, content: tuple[ContentItem, ...] = ()) -> ReceiptFrame:
         """Take a guest's message; when this returns it is durable, and the provider gets it in its turn.

@@ -4,139 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from guestwire.errors import LogUnavailable
-from guestwire.gateway.log import NewRecord, SqliteSessionLog
-from guestwire.gateway.metrics import Metrics
-from guestwire.gateway.relay.downstream import Downstream
-from guestwire.gateway.relay.hub import Hub
-from guestwire.gateway.relay.interface import FailPoint, SessionLink, no_fail_point
-from guestwire.gateway.relay.tokens import now_ms
 from guestwire.model.events import ConversationStatus, ConversationUpdated, Message, Typing
-from guestwire.model.ids import SessionId
-from guestwire.model.secret import Secret
 from guestwire.net.websocket import Refusal, UpgradeRequest
-from guestwire.protocols.guest_session.session import GuestDetails
-from guestwire.settings import GatewaySettings
-from guestwire.testing import FakeClock, eventually
-
-SID = SessionId("5" * 32)
-
-
-class HeldSocket:
-    """A socket whose peer reads only when the test says so."""
-
-    def __init__(self) -> None:
-        self.frames: list[dict[str, Any]] = []
-        self.is_writable = True
-        self.close_code: int | None = None
-
-    def send(self, frame: str) -> None:
-        assert self.close_code is None, "a frame after the close"
-        self.frames.append(json.loads(frame))
-
-    def close(self, code: int = 1000, reason: str = "") -> None:
-        self.close_code = code if self.close_code is None else self.close_code
-
-    @property
-    def kinds(self) -> list[str]:
-        return [frame["type"] for frame in self.frames]
-
-    @property
-    def seqs(self) -> list[int]:
-        return [frame["seq"] for frame in self.frames if frame["type"] == "message"]
-
-
-@dataclass
-class StubUpstream:
-    session: SessionLink
-    calls: list[str] = field(default_factory=list)
-
-    def start(self) -> None:
-        self.calls.append("start")
-
-    def wake(self) -> None:
-        self.calls.append("wake")
-
-    def typing(self) -> None:
-        self.calls.append("typing")
-
-    def end(self) -> None:
-        self.calls.append("end")
-
-    async def aclose(self) -> None:
-        self.calls.append("aclose")
-
-
-@dataclass
-class Place:
-    """A hub on a log, with one session in it."""
-
-    hub: Hub
-    log: SqliteSessionLog
-    clock: FakeClock
-    token: Secret
-    metrics: Metrics
-    upstreams: list[StubUpstream] = field(default_factory=list)
-
-    def connect(self) -> tuple[Downstream, HeldSocket]:
-        connection, socket = Downstream(self.hub, None, client_host="1.2.3.4"), HeldSocket()
-        connection.opened(socket)
-        return connection, socket
-
-    async def join(self, epoch: str | None = None, after: int | None = None) -> tuple[Downstream, HeldSocket]:
-        """Connect, say hello and wait for `synced`."""
-        connection, socket = self.connect()
-        say(connection, type="hello", sessionId=SID, token=self.token.reveal(), epoch=epoch, after=after)
-        await eventually(lambda: "synced" in socket.kinds or socket.close_code is not None)
-        return connection, socket
-
-    async def plain(self) -> tuple[Downstream, HeldSocket]:
-        query = {"sessionId": SID, "token": self.token.reveal()}
-        connection = await self.hub.authorise(UpgradeRequest("/ws", query))
-        assert isinstance(connection, Downstream)
-        socket = HeldSocket()
-        connection.opened(socket)
-        return connection, socket
-
-    async def fill(self, count: int, size: int = 10) -> None:
-        body = json.dumps({"type": "message", "from": "agent", "text": "x" * size, "id": "i"}).encode()
-        await self.log.append(SID, [NewRecord(kind="message", body=body)] * count)
-
-    @property
-    def upstream(self) -> StubUpstream:
-        return self.upstreams[-1]
-
-
-def say(connection: Downstream, **members: Any) -> None:
-    connection.text(json.dumps(members))
-
-
-@asynccontextmanager
-async def place(tmp_path: Path, fail_point: FailPoint = no_fail_point, **options: Any) -> AsyncIterator[Place]:
-    clock, metrics = FakeClock(auto_jump=False), Metrics()
-    async with SqliteSessionLog(tmp_path / "log.sqlite3", now_ms=lambda: now_ms(clock)) as log:
-        hub = Hub(GatewaySettings(**options), log, clock=clock, metrics=metrics, fail_point=fail_point)
-        upstreams: list[StubUpstream] = []
-
-        def make(session: SessionLink) -> StubUpstream:
-            upstreams.append(StubUpstream(session))
-            return upstreams[-1]
-
-        await hub.start(make)
-        await hub.create(SID, GuestDetails(name="Ada"), epoch="e1")
-        here = Place(hub, log, clock, await hub.tokens.issue(SID), metrics, upstreams)
-        yield here
-        for connection in tuple(hub._connections):
-            connection.closed(1001)
-        await hub.aclose()
+from guestwire.testing import eventually
+from tests.unit.gateway.relay.hub_place import SID, place, say
 
 
 async def test_nothing_is_acknowledged_before_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,35 +182,6 @@ async def test_who_is_let_in(tmp_path: Path) -> None:
         assert await knock() == "rate-limited"
         here.connect()
         assert await knock() == "busy"
-
-
-async def test_a_long_chat_is_trimmed_behind_its_readers(tmp_path: Path) -> None:
-    """While somebody lacks the oldest records they stay; then they go, and who comes from before is reset."""
-    async with place(tmp_path, max_records=100) as here:
-        connection, socket = await here.join()
-        await here.fill(150)
-        await eventually(lambda: len(socket.seqs) == 150)
-        say(connection, type="ack", seq=20)
-        await asyncio.sleep(0)
-
-        async def floor() -> int:
-            here.clock.advance(61)
-            return (await here.log.head(SID)).floor
-
-        await eventually(floor)
-        assert await floor() == 20
-        say(connection, type="ack", seq=150)
-        await eventually(lambda: _is(floor, 50))
-        _, below = await here.join("e1", 49)
-        assert below.frames[0]["mode"] == "reset"
-        assert below.seqs == list(range(51, 151))
-        _, at = await here.join("e1", 50)
-        assert at.frames[0]["mode"] == "resume"
-        assert at.seqs == below.seqs
-
-
-async def _is(what: Callable[[], Awaitable[int]], value: int) -> bool:
-    return await what() == value
 
 
 async def test_sessions_nobody_uses_leave_memory(tmp_path: Path) -> None:
