@@ -34,6 +34,7 @@ class Browser:
         unacknowledged: What the guest said and nobody has answered yet, by client id.
         problems: Broken rules; must stay empty.
         counts: What happened.
+        listener: Told every frame, after it was taken.
     """
 
     def __init__(self, open_socket: Callable[[], Awaitable[ClientSocket]], sid: str, token: str, tab: str) -> None:
@@ -51,6 +52,7 @@ class Browser:
         self.frames: list[dict[str, Any]] = []
         self.close_code: int | None = None
         self.is_synced = False
+        self.listener: Callable[[dict[str, Any]], None] = lambda frame: None
         self._socket: ClientSocket | None = None
         self._reader: asyncio.Task[None] | None = None
         self._mode: str | None = None
@@ -130,7 +132,8 @@ class Browser:
                     await self._changed.wait()
         except TimeoutError:
             raise AssertionError(
-                f"Tab {self.tab} waited in vain: last={self.last} code={self.close_code} {self.frames[-3:]}"
+                f"Tab {self.tab} waited in vain: last={self.last} code={self.close_code}"
+                f" unacknowledged={self.unacknowledged} {self.frames[-3:]}"
             ) from None
 
     async def until_seq(self, seq: int) -> None:
@@ -151,6 +154,7 @@ class Browser:
             self.frames.append(frame)
             self.problems += problems_of(frame)
             self._take(frame)
+            self.listener(frame)
             self._changed.set()
         self.close_code = socket.close_code
         if self.close_code not in CLOSE_CODES:
