@@ -80,10 +80,13 @@ class Stack:
         server = await self._gateway.enter_async_context(Server(self._app, graceful_s=1))
         self.link.target = ("127.0.0.1", server.port)
 
-    async def stop_gateway(self, *, drains: bool = False) -> None:
-        """Stop the gateway; with `drains` it asks the browsers to move first."""
-        if drains and self._app is not None:
-            await drain(self._app)
+    async def drain_gateway(self) -> None:
+        """Let the gateway ask the browsers to move, as it does before it is stopped."""
+        assert self._app is not None
+        await drain(self._app)
+
+    async def stop_gateway(self) -> None:
+        """Stop the gateway."""
         gateway, self._gateway = self._gateway, AsyncExitStack()
         await gateway.aclose()
 

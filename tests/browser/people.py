@@ -44,6 +44,18 @@ class Guest:
         """Return the guest's own messages with this text."""
         return self.transcript.locator("[data-from=guest]").filter(has_text=text)
 
+    async def shown(self) -> list[str]:
+        """Return the rows of the transcript, as they read."""
+        return await self.transcript.get_by_role("list").first.locator("> *").all_inner_texts()
+
+    async def ends_the_chat(self) -> None:
+        await self.page.get_by_role("button", name="End chat").click()
+        await self.page.get_by_role("dialog").get_by_role("button", name="End chat").click()
+
+    async def tries_now(self) -> None:
+        """Ask for a connection at once; does nothing where there is one."""
+        await self.page.evaluate("document.querySelector('guest-chat').reconnect()")
+
     async def is_told(self, text: str) -> None:
         """The banner or a notice says it, beside the live regions that only assistive tech hears."""
         await expect(self.page.get_by_text(text).first).to_be_visible()
