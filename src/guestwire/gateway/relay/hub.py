@@ -20,6 +20,7 @@ from guestwire.gateway.masking import Masker
 from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.origins import may_use
 from guestwire.gateway.relay.downstream import Downstream
+from guestwire.gateway.relay.farewell import SayFarewell
 from guestwire.gateway.relay.interface import FailPoint, UpstreamFactory, no_fail_point
 from guestwire.gateway.relay.session import TAB_KEPT_S, RelaySession, pack_details
 from guestwire.gateway.relay.tokens import Pair, SessionTokens, now_ms
@@ -81,6 +82,7 @@ class Hub:
         self._mask = Masker(mask=settings.mask, mask_patterns=settings.mask_patterns).apply
         self._log = log
         self._upstreams: UpstreamFactory | None = None
+        self._farewell: SayFarewell | None = None
         self._closing: asyncio.Task[None] | None = None
         self._rng = rng or random.SystemRandom()
         self._fail_point = fail_point
@@ -99,16 +101,18 @@ class Hub:
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
-    async def start(self, upstreams: UpstreamFactory) -> None:
+    async def start(self, upstreams: UpstreamFactory, farewell: SayFarewell | None = None) -> None:
         """Take up the sessions that an earlier gateway left open, a few a second, and begin the upkeep.
 
         Args:
             upstreams: Makes each session's way to the provider.
+            farewell: Ends the provider's conversation of a session that was erased.
 
         Raises:
             LogUnavailable: The log can't be read.
         """
         self._upstreams = upstreams
+        self._farewell = farewell
         rows = await self._log.open_sessions()
         self._rng.shuffle(rows)
         self._untrimmed = dict.fromkeys((row.sid for row in rows), self.clock.now() + TAB_KEPT_S)
@@ -248,14 +252,20 @@ class Hub:
             self.spawn(session.aclose())
 
     async def erase(self, sid: SessionId) -> None:
-        """Erase a session: its transcript, its tokens, its connections.
+        """Erase a session: its transcript, its tokens, its connections; then end its conversation at the provider.
+
+        This returns when nothing of it is left here; the provider is told meanwhile (`farewell`).
 
         Raises:
             LogUnavailable: It may not be gone; do it again.
         """
         await self._forget(sid)
+        row = await self._log.get(sid)
         await self._log.erase(sid)  # its readers are woken and find nothing
         await self._forget(sid)  # somebody may have come in between
+        goes_on = row is not None and row.provider_ref and row.state is not SessionState.ENDED
+        if row is not None and goes_on and self._farewell is not None:
+            self.spawn(self._farewell(sid, row.provider_ref))
 
     async def prolong(self, pair: Pair, *, has_ended: bool) -> Pair:
         """Let a token live on, and its session with it while the conversation goes on.
