@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from guestwire.emulator.abrupt_close import AbruptClose
 from guestwire.emulator.control import Control
 from guestwire.emulator.control_routes import control_routes
 from guestwire.emulator.desk import REFUSALS, Desk, DeskRefused
@@ -64,7 +63,6 @@ def create_app(org: Org, *, host: str = "127.0.0.1", public_url: str | None = No
     return Starlette(
         routes=routes,
         middleware=[
-            Middleware(AbruptClose),
             Middleware(SecurityHeaders),
             Middleware(OwnSiteOnly, org, site),
             Middleware(GuestCors, org),

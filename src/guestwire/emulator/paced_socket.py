@@ -8,10 +8,7 @@ from collections.abc import Callable
 
 from guestwire.net.websocket import Socket
 
-__all__ = ["DROPPED", "PacedSocket"]
-
-DROPPED = 1006
-"""Not a code that travels: told to the shell below, it means "break the connection" (`abrupt_close`)."""
+__all__ = ["PacedSocket"]
 
 
 class PacedSocket:
@@ -51,20 +48,22 @@ class PacedSocket:
         self._line_up(lambda: self._socket.close(code, reason))
 
     def hold(self) -> None:
-        """Pass nothing on until `release`."""
+        """Pass nothing on and read nothing until `release`."""
         self._is_held = True
         self._disarm()
+        self._socket.pause_reading()
 
     def release(self) -> None:
         """Pass on what was held, and go on."""
         if self._is_held:
             self._is_held = False
             self._run_due()
+            self._socket.resume_reading()
 
     def drop(self) -> None:
         """Break the connection now; what is late is lost."""
         self.stop()
-        self._socket.close(DROPPED)
+        self._socket.abort()
 
     def stop(self) -> None:
         """Forget what is late."""

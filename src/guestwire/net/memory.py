@@ -129,7 +129,8 @@ class MemorySocket:
     def __init__(self, handler: SocketHandler) -> None:
         """Open it; the handler is told at once."""
         self._handler = handler
-        self._outgoing = Outgoing(writable=lambda: self._call("writable", handler.writable))
+        self._outgoing = Outgoing(writable=lambda: self._call("writable", handler.writable), link=self)
+        self._unread: list[Callable[[], None]] | None = None
         self._is_closed = False
         self._close_code: int | None = None
         self._close_reason = ""
@@ -157,7 +158,7 @@ class MemorySocket:
         if len(text.encode()) > MAX_FRAME_BYTES:
             self._outgoing.close(TOO_BIG)
             return
-        self._call("text", lambda: self._handler.text(text))
+        self._read(lambda: self._call("text", lambda: self._handler.text(text)))
 
     async def ping(self) -> None:
         """Wait for a pong that takes its place in the queue behind the handler's frames."""
@@ -167,7 +168,7 @@ class MemorySocket:
         pong = asyncio.get_running_loop().create_future()
         self._pings.add(pong)
         try:
-            self._outgoing.send(_Pong(pong))
+            self._read(lambda: self._outgoing.send(_Pong(pong)))
             await pong
         finally:
             self._pings.discard(pong)
@@ -196,6 +197,27 @@ class MemorySocket:
     def drop(self) -> None:
         """Break the connection: both sides see 1006."""
         self._finish(LOST)
+
+    def abort(self) -> None:
+        """Break the connection, as the handler wishes."""
+        self._finish(LOST)
+
+    def pause_reading(self) -> None:
+        """Keep what the client sends, as the handler wishes."""
+        if self._unread is None:
+            self._unread = []
+
+    def resume_reading(self) -> None:
+        """Show the handler what was kept, and go on."""
+        unread, self._unread = self._unread or [], None
+        for show in unread:
+            self._read(show)
+
+    def _read(self, show: Callable[[], None]) -> None:
+        if self._unread is not None:
+            self._unread.append(show)
+        elif not self._outgoing.is_closing:
+            show()
 
     async def _next(self) -> str | CloseOrder:
         getting = asyncio.ensure_future(self._outgoing.get())

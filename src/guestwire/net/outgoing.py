@@ -6,10 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from guestwire.net.websocket import CUT_OFF_BYTES, TOO_SLOW, WRITABLE_AGAIN_BYTES, WRITABLE_BYTES
 
-__all__ = ["CloseOrder", "Outgoing"]
+__all__ = ["CloseOrder", "Link", "Outgoing"]
+
+LOST = 1006
+INTERNAL_ERROR = 1011
 
 _FRAME_OVERHEAD = 16  # so that ten thousand empty frames are not free
 
@@ -22,11 +26,32 @@ class CloseOrder:
     reason: str
 
 
+class Link(Protocol):
+    """The connection below; see `Socket` for what these do."""
+
+    def abort(self) -> None:
+        """Break it."""
+
+    def pause_reading(self) -> None:
+        """Read nothing."""
+
+    def resume_reading(self) -> None:
+        """Read on."""
+
+
 class Outgoing:
     """A `Socket` whose frames the shell takes with `get()` and writes; the last thing it gets is a `CloseOrder`."""
 
-    def __init__(self, *, writable: Callable[[], None]) -> None:
-        """Start open; `writable` is called when the queue has drained after it was too full."""
+    def __init__(self, *, writable: Callable[[], None], link: Link | None = None) -> None:
+        """Start open.
+
+        Args:
+            writable: Called when the queue has drained after it was too full.
+            link: The connection; None under a server that gives no hold of it: `abort` then closes with 1011, and
+                reading can't be paused.
+        """
+        self._link = link
+        self._is_aborted = False
         self._frames: deque[str] = deque()
         self._bytes = 0
         self._was_full = False
@@ -43,6 +68,11 @@ class Outgoing:
     def is_closing(self) -> bool:
         """Whether `close` was called, or the peer has gone."""
         return self._order is not None
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether `abort` has broken the connection: its code is 1006, whatever the server below makes of it."""
+        return self._is_aborted
 
     def send(self, frame: str) -> None:
         """Queue one text frame; cut the reader off when far too much is queued."""
@@ -63,6 +93,26 @@ class Outgoing:
         if self._order is None:
             self._order = CloseOrder(code, reason)
             self._wake.set()
+
+    def abort(self) -> None:
+        """Break the connection now."""
+        self.discard()
+        if self._link is None:
+            self.close(INTERNAL_ERROR)
+            return
+        self._is_aborted = True
+        self.close(LOST)
+        self._link.abort()
+
+    def pause_reading(self) -> None:
+        """Read nothing until `resume_reading`."""
+        if self._link is not None:
+            self._link.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if self._link is not None:
+            self._link.resume_reading()
 
     def discard(self) -> None:
         """Forget what is queued: nobody will read it."""

@@ -11,6 +11,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from guestwire.net.outgoing import CloseOrder, Outgoing
+from guestwire.net.uvicorn_protocols import LINK
 from guestwire.net.websocket import Authorise, Refusal, SocketHandler, UpgradeRequest
 
 __all__ = ["websocket_route"]
@@ -46,7 +47,8 @@ class _Connection:
     def __init__(self, websocket: WebSocket, handler: SocketHandler) -> None:
         self._websocket = websocket
         self._handler = handler
-        self._outgoing = Outgoing(writable=self._writable)
+        link = websocket.scope.get("extensions", {}).get(LINK, {}).get("link")
+        self._outgoing = Outgoing(writable=self._writable, link=link)
 
     async def run(self) -> None:
         writer: asyncio.Task[None] | None = None
@@ -69,7 +71,7 @@ class _Connection:
         while True:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
-                return int(message.get("code") or 1005)
+                return ABNORMAL if self._outgoing.is_aborted else int(message.get("code") or 1005)
             if self._outgoing.is_closing:
                 continue
             text = message.get("text")
@@ -87,6 +89,8 @@ class _Connection:
             while True:
                 item = await self._outgoing.get()
                 if isinstance(item, CloseOrder):
+                    if self._outgoing.is_aborted:
+                        return
                     await self._websocket.close(item.code, item.reason)
                     return
                 await self._websocket.send_text(item)

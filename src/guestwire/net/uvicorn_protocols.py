@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-__all__ = ["BoundedHttp", "BoundedWebSocket"]
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIReceiveEvent
+    from websockets.http11 import Request
+
+__all__ = ["LINK", "BoundedHttp", "BoundedWebSocket"]
+
+LINK = "guestwire.link"
+"""An extension of a WebSocket's ASGI scope; its `link` is the connection itself (`net.outgoing.Link`)."""
 
 MAX_HEAD_BYTES = 65_536
 """Request line, headers and trailers of one request; llhttp itself keeps them at any length."""
@@ -83,12 +90,45 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 class BoundedWebSocket(WebSocketsSansIOProtocol):
-    """Breaks a connection whose peer stops reading."""
+    """Breaks a connection whose peer stops reading; is the `Link` of our shell."""
 
     _stalled: asyncio.TimerHandle | None = None
+    _is_held = False
 
     if TYPE_CHECKING:
         transport: asyncio.Transport
+
+    def handle_connect(self, event: Request) -> None:
+        """Give the application hold of the connection; it starts to run later than this."""
+        super().handle_connect(event)
+        if not self.close_sent:
+            self.scope["extensions"][LINK] = {"link": self}
+
+    def abort(self) -> None:
+        """Break the connection."""
+        self.transport.abort()
+
+    def pause_reading(self) -> None:
+        """Read nothing, and don't ask a peer for pongs that nobody would read."""
+        self._is_held = True
+        self.stop_keepalive()
+        self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on, at once or when the application has taken what was read before."""
+        if not self._is_held:
+            return
+        self._is_held = False
+        self.start_keepalive()
+        if not self.read_paused:
+            self.transport.resume_reading()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """Return the next event; uvicorn reads on after it, unless the application has paused that."""
+        event = await super().receive()
+        if self._is_held:
+            self.transport.pause_reading()
+        return event
 
     def pause_writing(self) -> None:
         """Give the peer its time from now on."""

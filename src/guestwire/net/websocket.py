@@ -87,6 +87,18 @@ class Socket(Protocol):
             reason: At most 123 UTF-8 bytes.
         """
 
+    def abort(self) -> None:
+        """Break the connection now, without a close frame; what is queued is lost, and both sides see 1006."""
+
+    def pause_reading(self) -> None:
+        """Read nothing from the peer, neither pings nor its close, until `resume_reading`.
+
+        A frame that was under way may still be shown. A peer that goes away meanwhile is noticed afterwards.
+        """
+
+    def resume_reading(self) -> None:
+        """Read on; nothing that was sent meanwhile is lost."""
+
 
 class SocketHandler(Protocol):
     """What happens on one WebSocket."""

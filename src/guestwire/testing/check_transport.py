@@ -319,6 +319,65 @@ async def a_slow_reader_is_cut_off(serve: Serve) -> None:
         await eventually(lambda: handler.calls[-1] == f"closed {TOO_SLOW}")
 
 
+async def a_handler_may_break_the_connection(serve: Serve) -> None:
+    """After `abort` there is no close frame: both sides see 1006, and what was queued is lost; twice is fine."""
+
+    class Breaking(Recorder):
+        def text(self, frame: str) -> None:
+            super().text(frame)
+            self._socket.abort()
+            self._socket.abort()
+            assert not self._socket.is_writable
+
+    handler = Breaking()
+    async with serve(_always(handler)) as open_socket:
+        socket = await open_socket("")
+        await socket.send_text("one")
+        assert await _rest(socket) == []
+        assert socket.close_code == 1006
+        await eventually(lambda: handler.calls[-1] == "closed 1006")
+    assert handler.calls == ["opened", "text one", "closed 1006"]
+
+
+async def reading_may_be_paused(serve: Serve) -> None:
+    """What comes meanwhile, pings too, is neither shown nor answered, and nothing of it is lost."""
+
+    class Paused(Recorder):
+        def opened(self, socket: Socket) -> None:
+            super().opened(socket)
+            socket.pause_reading()
+            socket.pause_reading()
+
+    handlers = [Paused(), Recorder()]
+
+    async def authorise(_request: UpgradeRequest) -> SocketHandler | Refusal:
+        return handlers[len(opened)]
+
+    opened: list[ClientEnd] = []
+    async with serve(authorise) as open_socket:
+        opened.append(await open_socket(""))
+        opened.append(await open_socket(""))
+        paused, other = opened
+        await eventually(lambda: handlers[0].calls == ["opened"])
+        reading = [asyncio.create_task(_rest(socket)) for socket in opened]
+        await paused.send_text("one")
+        await paused.send_text("two")
+        pong = asyncio.create_task(paused.ping())
+        for _ in range(5):  # time enough for what is under way
+            await other.ping()
+        assert handlers[0].calls == ["opened"]
+        assert not pong.done()
+        assert handlers[0].socket is not None
+        handlers[0].socket.resume_reading()
+        handlers[0].socket.resume_reading()
+        await pong
+        await eventually(lambda: handlers[0].calls == ["opened", "text one", "text two"])
+        await paused.ping()
+        for socket in opened:
+            await socket.aclose()
+        assert await asyncio.gather(*reading) == [["one", "two"], []]
+
+
 TRANSPORT_CHECKS: tuple[Check, ...] = (
     frames_keep_their_order,
     pings_are_answered,
@@ -332,6 +391,8 @@ TRANSPORT_CHECKS: tuple[Check, ...] = (
     too_big_is_refused,
     writable_is_signalled,
     a_slow_reader_is_cut_off,
+    a_handler_may_break_the_connection,
+    reading_may_be_paused,
 )
 
 

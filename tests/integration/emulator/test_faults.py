@@ -166,6 +166,44 @@ async def test_drop_sockets(world: World) -> None:
     assert (await world.conversation(again))["connections"] == 1
 
 
+async def test_stalled_sockets(world: World) -> None:
+    """Nothing is read, pings included, and nothing comes; once it is off, all of it does, in order."""
+    guest = await world.guest()
+    await world.switch("stall-sockets")
+    await guest.say("Opening hours")
+    late = await world.open(await world.session())
+    answers = [asyncio.create_task(guest.frame()), asyncio.create_task(late.frame())]
+    await guest.socket.ping()
+    for _ in range(5):  # round trips in the loop that the emulator shares
+        assert [entry["from"] for entry in (await world.conversation(guest))["entries"]] == ["bot"]
+    assert not any(answer.done() for answer in answers)
+    await world.switch("stall-sockets", on=False)
+    assert "Monday to Friday" in (await answers[0])["text"]
+    assert await answers[1] == {"type": "conversation-update", "status": "waiting"}
+    assert (await late.frame())["type"] == "bot-message"
+    await guest.say("Opening hours")
+    assert (await guest.frame())["type"] == "bot-message"
+
+
+async def test_a_reset_ends_a_stall(world: World) -> None:
+    """The sockets are closed as by any reset."""
+    guest = await world.guest()
+    await world.switch("stall-sockets")
+    await world.call("POST", "/emulator/reset", {})
+    assert await guest.close_code() == 1012
+
+
+async def test_stalled_sockets_can_be_dropped(world: World) -> None:
+    """What was not read is lost with them."""
+    guest = await world.guest()
+    await world.switch("stall-sockets")
+    await guest.say("Opening hours")
+    await world.fire("drop-sockets")
+    assert await guest.close_code() == 1006
+    await world.switch("stall-sockets", on=False)
+    assert [entry["from"] for entry in (await world.conversation(guest))["entries"]] == ["bot"]
+
+
 async def test_garbage_frame(world: World) -> None:
     """One frame is not JSON, one has an unknown type, and the conversation goes on."""
     guest = await world.guest()

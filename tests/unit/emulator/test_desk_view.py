@@ -26,6 +26,15 @@ class Page:
     def close(self, code: int = 1000, reason: str = "") -> None:
         raise AssertionError("nobody closes it")
 
+    def abort(self) -> None:
+        raise AssertionError("nobody breaks it")
+
+    def pause_reading(self) -> None:
+        raise AssertionError("nobody pauses it")
+
+    def resume_reading(self) -> None:
+        raise AssertionError("nobody pauses it")
+
 
 def check(scene: Scene, page: Page) -> None:
     """Compare what the page knows with the org itself."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guestwire.emulator.paced_socket import DROPPED, PacedSocket
+from guestwire.emulator.paced_socket import PacedSocket
 from guestwire.testing.eventually import eventually
 
 
@@ -19,6 +19,15 @@ class Sent:
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         self.done.append(code)
+
+    def abort(self) -> None:
+        self.done.append("abort")
+
+    def pause_reading(self) -> None:
+        self.done.append("pause")
+
+    def resume_reading(self) -> None:
+        self.done.append("resume")
 
 
 async def test_without_delay_all_goes_at_once() -> None:
@@ -50,7 +59,7 @@ async def test_drop_forgets_what_is_late() -> None:
     socket.send("a")
     socket.drop()
     socket.stop()
-    assert sent.done == [DROPPED]
+    assert sent.done == ["abort"]
 
 
 async def test_frames_with_a_delay_of_their_own_are_overtaken() -> None:
@@ -75,7 +84,7 @@ async def test_nothing_is_lost_by_a_close() -> None:
 
 
 async def test_what_is_held_goes_on_in_order() -> None:
-    """Held, nothing goes, the close neither; released, all of it does, and then each at once again."""
+    """Held, nothing goes or is read; released, all of it does, and then each at once again."""
     sent = Sent()
     socket = PacedSocket(sent, lambda: 0.0)
     socket.hold()
@@ -83,16 +92,16 @@ async def test_what_is_held_goes_on_in_order() -> None:
     socket.send("b", own_delay_s=0.001)
     await eventually(lambda: not socket._overtaken)
     socket.send("c")
-    assert sent.done == []
+    assert sent.done == ["pause"]
     socket.release()
-    assert sent.done == ["a", "b", "c"]
+    assert sent.done == ["pause", "a", "b", "c", "resume"]
     socket.send("d")
     socket.hold()
     socket.close(1000)
     socket.stop()
     socket.release()
     socket.release()
-    assert sent.done == ["a", "b", "c", "d"]
+    assert sent.done[5:] == ["d", "pause", "resume"]
 
 
 async def test_a_drop_forgets_what_was_overtaken() -> None:
@@ -102,4 +111,4 @@ async def test_a_drop_forgets_what_was_overtaken() -> None:
     socket.send("a", own_delay_s=60.0)
     socket.drop()
     socket.hurry()
-    assert sent.done == [DROPPED]
+    assert sent.done == ["abort"]

@@ -8,6 +8,22 @@ from guestwire.net.outgoing import CloseOrder, Outgoing
 from guestwire.net.websocket import CUT_OFF_BYTES, TOO_SLOW, WRITABLE_BYTES
 
 
+class Line:
+    """A connection that remembers."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def abort(self) -> None:
+        self.calls.append("abort")
+
+    def pause_reading(self) -> None:
+        self.calls.append("pause")
+
+    def resume_reading(self) -> None:
+        self.calls.append("resume")
+
+
 def make() -> tuple[Outgoing, list[str]]:
     signals: list[str] = []
     return Outgoing(writable=lambda: signals.append("writable")), signals
@@ -61,3 +77,34 @@ async def test_far_too_much_cuts_the_reader_off() -> None:
     for _ in range(CUT_OFF_BYTES // 60_000 + 2):
         outgoing.send("x" * 60_000)
     assert await outgoing.get() == CloseOrder(TOO_SLOW, "too slow a reader")
+
+
+async def test_an_abort_breaks_the_connection_and_forgets_the_queue() -> None:
+    """A close that was ordered before is not waited for."""
+    line = Line()
+    outgoing = Outgoing(writable=lambda: None, link=line)
+    outgoing.send("one")
+    outgoing.close(4499)
+    outgoing.abort()
+    assert outgoing.is_aborted
+    assert line.calls == ["abort"]
+    assert await outgoing.get() == CloseOrder(4499, "")
+
+
+async def test_reading_is_paused_below() -> None:
+    line = Line()
+    outgoing = Outgoing(writable=lambda: None, link=line)
+    outgoing.pause_reading()
+    outgoing.resume_reading()
+    assert line.calls == ["pause", "resume"]
+
+
+async def test_without_hold_of_the_connection_an_abort_closes() -> None:
+    """As a server that is not ours has it; reading goes on."""
+    outgoing, _ = make()
+    outgoing.send("one")
+    outgoing.pause_reading()
+    outgoing.resume_reading()
+    outgoing.abort()
+    assert not outgoing.is_aborted
+    assert await outgoing.get() == CloseOrder(1011, "")
