@@ -107,17 +107,21 @@ def check(events: Iterable[Event], *, has_history: bool) -> Verdict:
     verdict = Verdict()
     sessions: dict[str, _Session] = defaultdict(_Session)
     resuming: dict[str, float] = {}
+    online: dict[str, float] = {}
     for event in events:
         match event.what:
             case "hit":
                 verdict.hits[event.text] += 1
             case "kill":
                 verdict.kills += 1
+            case "online":
+                online[event.actor] = event.at
             case "resume" if event.kind == "invoke":
-                resuming[event.actor] = event.at
+                resuming[event.actor] = online.get(event.actor, event.at)
             case "resume" if event.actor in resuming:
                 verdict.resumes += 1
-                verdict.resume_s.append(event.at - resuming.pop(event.actor))
+                began = resuming.pop(event.actor)
+                verdict.resume_s.append(event.at - max(began, online.pop(event.actor, began)))
             case "refused":
                 verdict.unexpected.append(f"{event.actor} was refused: {event.status}")
             case _ if event.session:

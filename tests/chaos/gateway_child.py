@@ -108,7 +108,7 @@ async def serve(order: Order, report: int) -> None:
 
 def _child(order: Order, report: int) -> int:
     for name in order.ablations:
-        ablations.ABLATIONS[name].patch()
+        ablations.ABLATIONS[name]()
     configure_logging("text", "warning")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

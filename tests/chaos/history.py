@@ -27,7 +27,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     - A tab of a guest: `send` (invoke; ok with `seq` of the message; fail with `status`), `resend`, `resume` (invoke;
       ok with `synced`), `welcome` (`mode`, `epoch`, `after` as asked for, `seq` of the head), `record` (`seq`, `body`,
-      and what the frame says), `lost` (`status` is the close code), `left`, `refused`.
+      and what the frame says), `lost` (`status` is the close code), `online` (the network is back), `left`, `refused`.
     - The provider: `connection` (`connection`, `status` open or closed), `entry` (`sender`, `text`, `rank` in its own
       order, `connection` that is the newest one, `is_connected`).
     - The agent: `say`. The gateway: `hit` (`text` is the fail-point). The driver: `start`, `kill`, `cut`, `quiet`.

@@ -293,6 +293,20 @@ def test_a_history_is_read_in_the_order_of_time(tmp_path: Path) -> None:
     assert digest("x") != digest("y")
 
 
+def test_a_resume_is_measured_from_when_the_network_is_back() -> None:
+    story = Story()
+    for kind, what in (
+        ("invoke", "resume"),
+        ("info", "online"),
+        ("ok", "resume"),
+        ("invoke", "resume"),
+        ("ok", "resume"),
+    ):
+        story.add("g1/a", kind, what)
+    assert story.verdict().resume_s == [1.0, 1.0]
+    assert story.verdict().resumes == 2
+
+
 def test_percentiles() -> None:
     assert percentile([], 99) == 0
     assert percentile([3, 1, 2], 50) == 2

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.world import World, chaos_world
+from tests.chaos.gateways import free_port
+from tests.chaos.kills import POINTS, kill_again_and_again, takeover
+from tests.chaos.world import chaos_world
 
-POINTS = (
-    "after-accept",
-    "before-mark",
-    "after-mark",
-    "after-write",
-    "before-settle",
-    "after-settle",
-    "before-append",
-    "after-append",
-)
 GUESTS = 16
 SECOND_TABS = 4
 
@@ -29,32 +20,6 @@ CAPABLE: Mapping[str, Mapping[str, int]] = {
     "echo": {"lossPercent": 5, "duplicatePercent": 3},
     "history": {"lagMs": 300},
 }
-
-HIT_LIMIT_S = 8.0
-"""A fail-point that is not reached in this time has its turn later."""
-
-
-async def kill_again_and_again(world: World, *, each: int, at_random: int) -> None:
-    """Kill a gateway at each fail-point `each` times, and `at_random` times somewhere; leave one running."""
-    plan = [*POINTS * each, *[""] * at_random]
-    world.rng.shuffle(plan)
-    tries = 2 * len(plan) + 20
-    while plan and tries:
-        tries -= 1
-        point = plan.pop()
-        gateway = await world.start_gateway(point=point, hit=world.rng.randint(1, 25))
-        assert gateway.is_running or gateway.code == -9, f"a gateway did not start: {gateway.code}"
-        limit_s = HIT_LIMIT_S if point else world.rng.uniform(0.05, 1.0)
-        try:
-            await asyncio.wait_for(asyncio.shield(gateway.ended()), limit_s)
-        except TimeoutError:
-            if point:
-                plan.insert(0, point)
-            await world.kill(gateway)
-        else:
-            await world.dead(gateway)
-    assert not plan, f"never reached: {Counter(plan)}"
-    await world.start_gateway()
 
 
 @pytest.mark.slow
@@ -72,7 +37,7 @@ async def test_kill_9_loses_and_doubles_nothing(
         world.cut_percent = 0.0 if provider == "plain" else 2.0
         world.talk(guests_per_s=3.0, agent_per_s=3.0)
         await world.kill(first)
-        await kill_again_and_again(world, each=each, at_random=at_random)
+        await kill_again_and_again(world, [*POINTS * each, *[""] * at_random])
         verdict = await world.judge()
     print(f"O-01 {provider}: {verdict} {dict(verdict.hits)}")  # noqa: T201 - shown when it fails
     assert verdict.anomalies == {}
@@ -86,3 +51,18 @@ async def test_kill_9_loses_and_doubles_nothing(
         said=verdict.said,
         resumes=verdict.resumes,
     )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_a_second_gateway_waits_for_the_log(
+    tmp_path: Path, chaos_seed: int, figures: Callable[..., None]
+) -> None:
+    """A gateway that froze and wakes again finds nobody else at its log, and its successor nothing amiss."""
+    async with chaos_world(tmp_path, seed=chaos_seed) as world:
+        with contextlib.closing(free_port()) as other:
+            await takeover(world, other_port=other.getsockname()[1])
+            verdict = await world.judge()
+    print(f"takeover: {verdict}")  # noqa: T201 - shown when it fails
+    assert verdict.anomalies == {}
+    figures("F14 takeover", accepted=verdict.acknowledged, said=verdict.said, resumes=verdict.resumes)

@@ -74,6 +74,7 @@ class World:
         self._ablations = ablations
         self._options = options
         self._orders = 0
+        self._bursts = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._talk: list[asyncio.Task[None]] = []
         self._provider = _Provider(emulator.org, history, has_ids=self._has_ids, heard=self._heard)
@@ -147,12 +148,22 @@ class World:
         """Let everybody talk."""
         self._talk = [
             self.spawn(self.agent.talk(per_s=agent_per_s)),
+            self.spawn(self._burst()),
             *(
                 self.spawn(tab.talk(per_s=guests_per_s / len(guest.tabs)))
                 for guest in self.guests
                 for tab in guest.tabs
             ),
         ]
+
+    def move_to(self, port: int) -> None:
+        """Tell the guests that the gateway is at another port."""
+        self.port = port
+        for guest in self.guests:
+            if guest.url != self.url:
+                guest.url = self.url
+                for tab in guest.tabs:
+                    tab.drop()
 
     async def hush(self) -> None:
         """Let them finish the sentence and be silent."""
@@ -203,6 +214,17 @@ class World:
         if self.rng.random() * 100 < self.cut_percent and self.upstream.open_connections:
             self.history.add("driver", "info", "cut")
             self.rng.choice(sorted(self.upstream._connections, key=id)).cut()
+
+    async def _burst(self) -> None:
+        """Say three things in one moment, as a program at the provider would."""
+        org = self.emulator.org
+        while True:
+            await asyncio.sleep(self.rng.uniform(0.0, 1.0))
+            conversation = self.rng.choice(list(org.conversations.values()))
+            self._bursts += 1
+            for number in range(3):
+                text = f"to {conversation.guest.name}: burst {self._bursts}.{number}"
+                org.add_entry(conversation, "agent", text, name="Alex")
 
     async def _accept(self, conversation: str, session: str) -> None:
         await self.agent.accept(conversation, session)
