@@ -141,8 +141,10 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         self._calm()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
+        """Forget the timer, and let go of ourselves: nothing is to wait for the garbage collector."""
         self._calm()
+        if hasattr(self, "scope"):  # not without a handshake
+            self.scope["extensions"].pop(LINK, None)
         super().connection_lost(exc)
 
     def _calm(self) -> None:
