@@ -181,7 +181,7 @@ class GatewaySettings:
             lacks them (relay).
         max_tabs: Connections one session may have; with more the one that idles longest is closed (relay).
         max_connections: WebSockets open at once (relay).
-        max_connections_per_address: WebSockets that one address may have open (relay).
+        max_connections_per_address: WebSockets that one address may have open; of IPv6 a /64 is one address (relay).
         public_url: Address that guests use, like https://chat.example.com, where it differs from the one they ask.
         host: Address to listen on; the default is this machine only.
         port: Port to listen on; 0 takes a free one.

@@ -111,7 +111,9 @@ class World:
     async def start(self) -> None:
         self.app = create_gateway(self.settings, clock=self.clock, upstreams=self._upstream, fail_point=self.fail_point)
         self._stack = contextlib.AsyncExitStack()
-        server = await self._stack.enter_async_context(Server(self.app, graceful_s=2))
+        server = await self._stack.enter_async_context(
+            Server(self.app, graceful_s=2, trusted_proxies=self.settings.trusted_proxies)
+        )
         self.url = server.url
 
     async def open_socket(self, url: str) -> Tab:

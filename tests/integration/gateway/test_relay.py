@@ -19,7 +19,7 @@ from guestwire.model.events import ConversationStatus, ConversationUpdated, Fate
 from guestwire.model.secret import Secret
 from guestwire.protocols.guest_session.session import GuestSession
 from guestwire.testing import FakeClock, eventually
-from tests.integration.gateway.relay_world import SESSIONS, Guest, Tab, relay_world
+from tests.integration.gateway.relay_world import SESSIONS, Guest, Tab, World, relay_world
 
 KEY = "0f6a1c1e-7a43-4a4e-9d55-7a4d8f1b2c3d"
 
@@ -614,15 +614,69 @@ async def test_erasing(tmp_path: Path) -> None:
             assert b"Canary-Name" not in content
 
 
-async def test_limits_of_creation(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "limits, each_s",
+    [
+        ({"sessions_burst": 3, "sessions_per_minute": 6.0}, 10),
+        ({"sessions_per_day": 3}, 86_400 / 3),
+        ({"sessions_burst": 2, "sessions_per_minute": 0.001, "sessions_per_minute_total": 18.0}, None),
+        ({"sessions_per_day_total": 3.0}, 86_400 / 3),
+    ],
+    ids=["a-minute", "a-day", "a-minute-in-all", "a-day-in-all"],
+)
+async def test_limits_of_creation(tmp_path: Path, limits: dict[str, Any], each_s: float | None) -> None:
+    """Three and no more, then one for each time that passes; the limits in all hold for everybody together."""
     clock = FakeClock(auto_jump=False)
-    async with relay_world(tmp_path, clock=clock, sessions_per_day=3) as world:
-        for _ in range(3):
-            await world.create()
-        answer = await world.ask("POST", SESSIONS, b"{}")
-        assert (answer.status, json.loads(answer.body)["code"]) == (429, "rate-limited")
-        clock.advance(86_400 / 3)
-        await world.create()
+    in_all = any(name.endswith("total") for name in limits)
+    async with relay_world(tmp_path, clock=clock, trusted_proxies=("127.0.0.1",), **limits) as world:
+
+        async def create(number: int) -> int:
+            address = f"198.51.100.{number if in_all else 1}"
+            answer = await world.ask("POST", SESSIONS, b"{}", x_forwarded_for=address)
+            if answer.status == 429:
+                assert json.loads(answer.body)["code"] == "rate-limited"
+                assert int(answer.headers["retry-after"]) > 0
+            return answer.status
+
+        assert [await create(number) for number in range(4)] == [200, 200, 200, 429]
+        if each_s is not None:
+            clock.advance(each_s)
+            assert [await create(number) for number in range(2)] == [200, 429]
+
+
+async def test_limits_count_who_asks_and_not_the_proxy(tmp_path: Path) -> None:
+    """An IPv6 household is one address; what a stranger claims to be is not believed; the same for WebSockets."""
+    options: dict[str, Any] = {"sessions_burst": 2, "max_connections_per_address": 2}
+    async with relay_world(tmp_path, trusted_proxies=("127.0.0.1",), **options) as world:
+
+        async def create(address: str) -> int:
+            return (await world.ask("POST", SESSIONS, b"{}", x_forwarded_for=address)).status
+
+        household = [await create(f"2001:db8:1:2::{number}") for number in range(3)]
+        assert household == [200, 200, 429]
+        assert await create("2001:db8:1:3::1") == 200
+        assert await create("1.1.1.1, 2001:db8:1:2::9") == 429  # the first is what the guest wrote
+        knocks = [await upgrade(world, address) for address in ["198.51.100.1"] * 3 + ["198.51.100.2"]]
+        assert [status for status, _ in knocks] == [101, 101, 429, 101]
+        for _, writer in knocks:
+            writer.close()
+    async with relay_world(tmp_path, **options) as world:
+
+        async def claim(number: int) -> int:
+            return (await world.ask("POST", SESSIONS, b"{}", x_forwarded_for=f"198.51.100.{number}")).status
+
+        assert [await claim(number) for number in range(3)] == [200, 200, 429]
+
+
+async def upgrade(world: World, address: str) -> tuple[int, asyncio.StreamWriter]:
+    host, port = world.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        f"GET /ws HTTP/1.1\r\nHost: {host}:{port}\r\nX-Forwarded-For: {address}\r\n"
+        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    return int((await reader.readline()).split()[1]), writer
 
 
 async def test_what_is_masked_is_seen_by_nobody(

@@ -31,6 +31,7 @@ SCHEMA_VERSION = 1
 _OLDEST_SQLITE = (3, 51, 3)
 
 _BUSY_MS = 5000
+_LOCK_MS = 1000  # one that was killed lets go at once, one that is stopping within this; another one never will
 _CHECKPOINT_PAGES = 4000  # 16 MiB of write-ahead log; not tuned by measurement
 _CACHE_KIB = 16384
 
@@ -132,8 +133,8 @@ def lock_store(path: Path) -> apsw.Connection:
     """
     lock = apsw.Connection(str(path.with_name(f"{path.name}.lock")))
     try:
+        lock.set_busy_timeout(_LOCK_MS)
         lock.execute("PRAGMA journal_mode=MEMORY")
-        lock.set_busy_timeout(_BUSY_MS)
         lock.execute("BEGIN EXCLUSIVE")
     except apsw.BusyError as error:
         lock.close()

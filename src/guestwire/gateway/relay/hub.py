@@ -15,6 +15,7 @@ import msgspec
 
 from guestwire.errors import ERRORS, ChatError, LogUnavailable, SessionGone
 from guestwire.gateway.errors import ErrorBody
+from guestwire.gateway.limits import address_key
 from guestwire.gateway.log import SessionLog, SessionRow, SessionState
 from guestwire.gateway.masking import Masker
 from guestwire.gateway.metrics import Metrics
@@ -171,7 +172,7 @@ class Hub:
             return self._refuse("origin-not-allowed")
         if self._is_draining or len(self._connections) >= self._settings.max_connections:
             return self._refuse("busy")
-        if self._per_address[request.client_host] >= self._settings.max_connections_per_address:
+        if self._per_address[address_key(request.client_host)] >= self._settings.max_connections_per_address:
             return self._refuse("rate-limited")
         if "sessionId" not in request.query and "token" not in request.query:
             return Downstream(self, None, client_host=request.client_host)
@@ -186,7 +187,7 @@ class Hub:
     def add(self, connection: Downstream) -> None:
         """Count a connection that is open."""
         self._connections.add(connection)
-        self._per_address[connection.client_host] += 1
+        self._per_address[address_key(connection.client_host)] += 1
         if self._is_draining:
             connection.move(round(self._rng.uniform(0.5, MOVE_WITHIN_S), 1))
 
@@ -195,10 +196,10 @@ class Hub:
         self._connections.discard(connection)
         if self._is_draining and not self._connections:
             self._is_empty.set()
-        host = connection.client_host
-        self._per_address[host] -= 1
-        if self._per_address[host] <= 0:
-            del self._per_address[host]
+        address = address_key(connection.client_host)
+        self._per_address[address] -= 1
+        if self._per_address[address] <= 0:
+            del self._per_address[address]
         code = connection.close_code or 1006
         self.metrics.connections_closed.labels(str(code) if code in _CLOSE_CODES else "other").inc()
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from guestwire.errors import LocalProtocolError, MessageRejected
+from guestwire.errors import ERRORS, LocalProtocolError, MessageRejected
 from guestwire.gateway.log import NewRecord, Outgoing, SessionLog, SessionRow, SessionState
 from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.interface import FailPoint, Upstream, UpstreamFactory, no_fail_point
@@ -361,14 +361,7 @@ class RelaySession:
                 case ProviderError():
                     await self._append(records, last, newest)
                     records = []
-                    await self._show(
-                        ErrorFrame(
-                            code=event.code,
-                            text=event.text,
-                            retry_after=event.retry_after,
-                            client_id=event.client_id,
-                        )
-                    )
+                    await self._show(_error_frame(event))
                 case _:
                     pass  # receipts are the outbox's, states of the connection our own, unknown frames nobody's
         await self._append(records, last, newest)
@@ -441,6 +434,13 @@ class RelaySession:
         head = (await self._log.head(self.sid)).head
         for reader in tuple(self.readers):
             reader.show_volatile(frame, head)
+
+
+def _error_frame(event: ProviderError) -> ErrorFrame:
+    # Browsers get codes of the one table only (§6.4); what a provider calls something else it did not take.
+    code = event.code if event.code in ERRORS else "bad-request"
+    text = event.text or ERRORS[code].summary
+    return ErrorFrame(code=code, text=text, retry_after=event.retry_after, client_id=event.client_id)
 
 
 def _says_nothing_new(event: ConversationUpdated, last: ConversationUpdated | None) -> bool:

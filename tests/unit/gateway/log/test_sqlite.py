@@ -209,7 +209,7 @@ async def talk(log: SqliteSessionLog, sid: SessionId, lap: int, rng: random.Rand
 
 async def test_a_second_process_is_kept_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two writers would number the same seq twice."""
-    monkeypatch.setattr("guestwire.gateway.log.schema._BUSY_MS", 1)
+    monkeypatch.setattr("guestwire.gateway.log.schema._LOCK_MS", 1)
     async with SqliteSessionLog(tmp_path / "log.db"):
         with pytest.raises(ConfigError, match="in use by another process"):
             async with SqliteSessionLog(tmp_path / "log.db"):

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from guestwire.errors import LogUnavailable
-from guestwire.model.events import ConversationStatus, ConversationUpdated, Message, Typing
+from guestwire.errors import ERRORS, LogUnavailable
+from guestwire.gateway.relay.downstream import Downstream
+from guestwire.model.events import ConversationStatus, ConversationUpdated, Message, ProviderError, Typing
 from guestwire.net.websocket import Refusal, UpgradeRequest
 from guestwire.testing import eventually
-from tests.unit.gateway.relay.hub_place import SID, place, say
+from tests.unit.gateway.relay.hub_place import SID, HeldSocket, place, say
 
 
 async def test_nothing_is_acknowledged_before_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +183,42 @@ async def test_who_is_let_in(tmp_path: Path) -> None:
         assert await knock() == "rate-limited"
         here.connect()
         assert await knock() == "busy"
+
+
+async def test_a_household_is_one_address(tmp_path: Path) -> None:
+    """All addresses of an IPv6 /64 share the cap, and what they held is free again."""
+    async with place(tmp_path, max_connections_per_address=2) as here:
+
+        async def knock(host: str) -> Downstream | None:
+            answer = await here.hub.authorise(UpgradeRequest("/ws", {}, {"host": "chat.example"}, host))
+            return answer if isinstance(answer, Downstream) else None
+
+        held = [await knock(host) for host in ("2001:db8::1", "2001:db8::2")]
+        for connection in held:
+            assert connection is not None
+            connection.opened(HeldSocket())
+        assert await knock("2001:db8::3") is None
+        assert await knock("2001:db8:0:1::3") is not None
+        assert held[0] is not None
+        held[0].closed(1001)
+        assert await knock("2001:db8::3") is not None
+
+
+async def test_what_a_provider_says_went_wrong(tmp_path: Path) -> None:
+    """Browsers get codes of the one table, with words."""
+    async with place(tmp_path) as here:
+        connection, socket = await here.join()
+        say(connection, type="message", text="Hi", clientId="c1")
+        await eventually(lambda: "receipt" in socket.kinds)
+        for error in (
+            ProviderError(code="weird-thing"),
+            ProviderError(code="rate-limited", text="slow", retry_after=3),
+        ):
+            await here.upstream.session.provider_said([error])
+        assert [(f["code"], f["text"], f.get("retryAfter")) for f in socket.frames if f["type"] == "error"] == [
+            ("bad-request", ERRORS["bad-request"].summary, None),
+            ("rate-limited", "slow", 3.0),
+        ]
 
 
 async def test_sessions_nobody_uses_leave_memory(tmp_path: Path) -> None:
