@@ -87,8 +87,8 @@ class Tab:
         self.is_synced = False
         self.is_welcome = False
         self.is_over = False
-        self.online = asyncio.Event()
-        """Set it when the network is back: the next attempt is made at once."""
+        self.losses = 0
+        self._online = asyncio.Event()
         self._epoch: str | None = None
         self._asked: int | None = None
         self._socket: ClientSocket | None = None
@@ -141,10 +141,16 @@ class Tab:
         if self._socket is not None:
             self._spawn(self._close(self._socket))
 
+    def be_online(self) -> None:
+        """Learn that the network is back: the next attempt is made at once."""
+        if not self.is_synced:
+            self._note("info", "online")
+        self._online.set()
+
     def close(self) -> None:
         """Close the tab."""
         self.is_over = True
-        self.online.set()
+        self._online.set()
         self.drop()
 
     async def ping(self) -> None:
@@ -182,6 +188,7 @@ class Tab:
             await asyncio.gather(*tasks, return_exceptions=True)
             code = socket.close_code
             self._spawn(self._close(socket))
+        self.losses += 1
         self._note("info", "lost", status=str(code))
         if code in FOR_GOOD:
             self._note("fail", "refused", status=str(code))
@@ -215,10 +222,10 @@ class Tab:
         await socket.aclose()
 
     async def _wait(self, seconds: float) -> None:
-        self.online.clear()
+        self._online.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self.online.wait()
+                await self._online.wait()
 
     async def _write(self, **frame: Any) -> None:
         if self._socket is not None:
