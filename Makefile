@@ -23,6 +23,7 @@ UV_LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --no-config --no-header 
 INSTALLED := $(VENV)/installed.stamp
 DEV := $(VENV)/dev.stamp
 NPM_DONE := $(TOOLS)/installed.stamp
+BENCH := $(VENV)/bench.stamp
 
 # Two makes at once (`make test` here, `make demo` there) must not build the same .venv: the second waits for the lock,
 # then finds the work done. The kernel lets go of the lock when its holder dies, however it dies.
@@ -34,7 +35,7 @@ REBUILD := $(shell test -x $(BIN)/python || echo rebuild)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install demo dev test test-python test-js browser fuzz check check-ruff check-mypy check-layers check-tsc \
-	check-eslint check-stylelint check-words format generate lock screenshots clean rebuild
+	check-eslint check-stylelint check-words bench format generate lock screenshots clean rebuild
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +78,15 @@ $(NPM_DONE): package.json package-lock.json .npmrc | $(DEV)
 	  $(NPM) ci --no-progress --loglevel=error >/dev/null; \
 	  touch $@'
 
+$(BENCH): bench/requirements.txt bench/package.json bench/package-lock.json bench/.npmrc $(DEV)
+	@$(LOCKED) sh -ec ' \
+	  if [ -z "$$(find $^ -newer $@ 2>&1)" ]; then exit 0; fi; \
+	  echo "Installing what the bench needs into $(VENV) and bench/node_modules ..."; \
+	  $(PIP) install --no-deps --require-hashes --requirement bench/requirements.txt; \
+	  cd bench; PATH="$(CURDIR)/$(NODEJS)/bin:$$PATH" node $(CURDIR)/$(NODEJS)/lib/node_modules/npm/bin/npm-cli.js \
+	    ci --no-progress --loglevel=error >/dev/null; \
+	  touch $(CURDIR)/$@'
+
 # --- running ----------------------------------------------------------------------------------------------------------
 
 demo: $(INSTALLED) ## Run the whole chat on this machine (options: ARGS="...")
@@ -100,6 +110,9 @@ fuzz: $(DEV) ## Write a million frames of raw bytes at the server (make test has
 
 test-js: $(DEV)
 	$(NODE) --test "tests/js/**/*.test.js"
+
+bench: $(BENCH) ## Measure the gateway beside other relays, some 15 minutes (ARGS="--quick": two; see bench/README.md)
+	$(BIN)/python -m bench.run $(ARGS)
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 
@@ -144,8 +157,9 @@ lock: $(DEV) ## Bring the lock files in line with pyproject.toml and package.jso
 	$(UV_LOCK) --group build --output-file requirements.txt
 	$(UV_LOCK) --group dev --constraint requirements.txt --output-file requirements-dev.txt
 	$(NPM) install --package-lock-only --loglevel=error
+	$(subst compile pyproject.toml,compile,$(UV_LOCK)) --group bench --constraint requirements-dev.txt --output-file bench/requirements.txt
 
 clean: ## Remove .venv, node_modules, caches and builds
-	rm -rf $(VENV) .venv.lock $(TOOLS) build dist htmlcov test-results .coverage .coverage.* \
+	rm -rf $(VENV) .venv.lock $(TOOLS) bench/node_modules build dist htmlcov test-results .coverage .coverage.* \
 	  .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

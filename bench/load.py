@@ -1,170 +1,57 @@
-"""Relays side by side in one run: messages/s, added latency, memory per idle chat. See README.md.
+"""The guests: WebSockets on picows and a minimal HTTP client, fast enough not to be what is measured.
 
-Everything runs on this machine over loopback, bounded in count and time. Every process is started here and ended here,
-by its id. With two cores or more the relay gets the first one, load and provider share the second.
+Load and provider live in one process, on the second core; what is measured has the first one to itself.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import os
-import shutil
-import signal
-import socket
-import statistics
-import string
-import sys
-import tempfile
+import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
 
-import uvloop
+import httptools
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-HERE = Path(__file__).parent
-PEERS = HERE / "peers"
-FRAME = json.dumps({"type": "message", "clientId": "0" * 36, "text": "x" * 130}).encode()
-READY_S = 15.0
+from bench.peers.provider import FILLER, Line, Provider, age_ns, stamp
+from bench.servers import READY_S, Running
+
+SESSIONS_PATH = "/api/v2/chat/guestsessions"
 CONNECTING_AT_ONCE = 64
-MOST_CHATS, MOST_SECONDS = 10_000, 120.0
-RELAY_CORE, LOAD_CORE = 0, 1
+LEAST_FREE_FILES = 500
 
 
-# --- processes --------------------------------------------------------------------------------------------------------
+def most_chats() -> int:
+    """Return how many chats the limit on open files allows: load and provider have one each here."""
+    import resource
 
-
-@dataclass(frozen=True)
-class Running:
-    """A process that serves `url`."""
-
-    url: str
-    pid: int
-
-
-@contextlib.asynccontextmanager
-async def process(
-    command: Sequence[str], *, core: int, cwd: Path = HERE, port: int | None = None
-) -> AsyncIterator[Running]:
-    """Run a server until the end of the block.
-
-    Args:
-        command: What to start.
-        core: Where to pin it.
-        cwd: Its working directory.
-        port: Where it will listen; None if it prints `ready PORT`.
-    """
-    child = await asyncio.create_subprocess_exec(*command, cwd=cwd, stdout=asyncio.subprocess.PIPE)
-    try:
-        with contextlib.suppress(AttributeError, OSError):  # no such call, or no such core
-            os.sched_setaffinity(child.pid, {core})
-        async with asyncio.timeout(READY_S):
-            if port is None:
-                assert child.stdout is not None
-                word, _, number = (await child.stdout.readline()).decode().partition(" ")
-                if word != "ready":
-                    raise RuntimeError(f"{' '.join(command)} did not start.")
-                port = int(number)
-            else:
-                await accepts_connections(port)
-        yield Running(f"ws://127.0.0.1:{port}/", child.pid)
-    finally:
-        if child.returncode is None:
-            child.send_signal(signal.SIGTERM)
-            try:
-                await asyncio.wait_for(child.wait(), 5.0)
-            except TimeoutError:
-                child.kill()
-                await child.wait()
-
-
-async def accepts_connections(port: int) -> None:
-    """Return once somebody listens on `port`."""
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            return
-
-
-@contextlib.asynccontextmanager
-async def relay(name: str, upstream: Running, node: str) -> AsyncIterator[Running]:
-    """Run one of the relays before `upstream`; `direct` is none at all."""
-    match name:
-        case "direct":
-            yield upstream
-        case "websockets":
-            async with process(
-                [sys.executable, str(PEERS / "relay_websockets.py"), upstream.url], core=RELAY_CORE
-            ) as it:
-                yield it
-        case "ws":
-            async with process([node, str(PEERS / "relay_ws.js"), upstream.url], core=RELAY_CORE) as it:
-                yield it
-        case "nginx":
-            async with nginx(upstream) as it:
-                yield it
-        case url:
-            # Somebody else's process (the gateway): memory is not known then.
-            yield Running(url, 0)
-
-
-@contextlib.asynccontextmanager
-async def nginx(upstream: Running) -> AsyncIterator[Running]:
-    """Run nginx from a scratch directory."""
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="bench-nginx-") as scratch:
-        template = string.Template((PEERS / "nginx.conf").read_text())
-        target = upstream.url.removeprefix("ws://").rstrip("/")
-        config = Path(scratch, "nginx.conf")
-        config.write_text(template.safe_substitute(PORT=port, UPSTREAM=target))
-        command = [program, "-p", scratch, "-c", str(config), "-e", "stderr"]
-        async with process(command, core=RELAY_CORE, cwd=Path(scratch), port=port) as it:
-            yield it
-
-
-def memory_kib(pid: int) -> int:
-    """Return the resident memory of a process and its children."""
-    total = 0
-    for each in [pid, *children(pid)]:
-        with contextlib.suppress(OSError):
-            status = Path(f"/proc/{each}/status").read_text()
-            total += sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
-    return total
-
-
-def children(pid: int) -> list[int]:
-    """Return the ids of all descendants."""
-    try:
-        direct = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-    return direct + [deeper for each in direct for deeper in children(each)]
-
-
-# --- load -------------------------------------------------------------------------------------------------------------
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return (hard - LEAST_FREE_FILES) // 2
 
 
 class Chat(WSListener):
-    """One chat: counts the answers and how long they took; `window` > 0 answers each with the next message."""
+    """A guest. What the agent says is counted; everything else that a relay shows is let pass."""
 
     def __init__(self) -> None:
-        self.window = 0
         self.answers = 0
-        self.times: list[float] = []
-        self._sent: deque[float] = deque()
-        self._transport: WSTransport
+        self.sent = 0
+        self.on_answer: Callable[[], None] | None = None
+        """Called for each message of the agent's."""
+        self.times_ns: list[int] | None = None
+        self.problem: bytes | None = None
         self.is_open = False
+        self.synced: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self.records = 0
+        self._transport: WSTransport
+        self._head = b'{"type":"message","clientId":"%s-' % secrets.token_hex(8).encode()
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Take the socket."""
@@ -174,193 +61,234 @@ class Chat(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """Stop."""
         self.is_open = False
+        if not self.synced.done():
+            self.synced.set_exception(RuntimeError(f"closed before synced: {transport.close_handshake}"))
+            self.synced.exception()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Count an answer; they come in order."""
-        if frame.msg_type == WSMsgType.TEXT and self._sent:
-            self.times.append(time.perf_counter() - self._sent.popleft())
+        """Take one frame."""
+        if frame.msg_type != WSMsgType.TEXT:
+            return
+        payload = frame.get_payload_as_bytes()
+        if b'"agent"' in payload:
             self.answers += 1
-            if self.window:
-                self.send()
+            if self.times_ns is not None and (age := age_ns(payload)) is not None:
+                self.times_ns.append(age)
+            if self.on_answer is not None:
+                self.on_answer()
+        elif b'"synced"' in payload:
+            self.synced.set_result(time.perf_counter())
+        elif payload.startswith(b'{"type":"error"'):
+            self.problem = payload
+
+    def hello(self, session_id: str, token: str, after: int | None = None, epoch: str | None = None) -> None:
+        """Say who it is."""
+        frame = {"type": "hello", "sessionId": session_id, "token": token, "epoch": epoch, "after": after, "tab": "1"}
+        self._transport.send(WSMsgType.TEXT, json.dumps(frame).encode())
 
     def send(self) -> None:
-        """Send one message."""
-        if self.is_open:
-            self._sent.append(time.perf_counter())
-            self._transport.send(WSMsgType.TEXT, FRAME)
-
-    def start(self, window: int) -> None:
-        """Keep `window` messages in flight from now on."""
-        self.window = window
-        for _ in range(window):
-            self.send()
-
-    async def idle(self) -> None:
-        """Wait for the answers still missing."""
-        self.window = 0
-        while self._sent and self.is_open:  # noqa: ASYNC110 - an event would cost something with every message
-            await asyncio.sleep(0.01)
+        """Say something, some 200 bytes."""
+        self.sent += 1
+        self._transport.send(WSMsgType.TEXT, b'%s%06d","text":"%s%s"}' % (self._head, self.sent, stamp(), FILLER))
 
     def disconnect(self) -> None:
         """Close."""
         self._transport.disconnect()
 
 
+class Rotation:
+    """Keeps so many messages in flight over many chats, each in its turn, so that all of them are in use."""
+
+    def __init__(self, senders: Sequence[Callable[[], None]]) -> None:
+        """Take what sends one message, for each chat."""
+        self._turns = itertools.cycle(senders)
+        self._is_over = False
+        self.sent = 0
+
+    def start(self, in_flight: int) -> None:
+        """Send the first ones."""
+        for _ in range(in_flight):
+            self.step()
+
+    def step(self) -> None:
+        """Send the next one, because one has arrived."""
+        if not self._is_over:
+            self.sent += 1
+            next(self._turns)()
+
+    def stop(self) -> None:
+        """Send no more."""
+        self._is_over = True
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Chats that are open, and how the provider's ends stand."""
+
+    chats: list[Chat]
+    provider: Provider
+
+    @property
+    def answers(self) -> int:
+        """What the agents said, as far as it has arrived."""
+        return sum(chat.answers for chat in self.chats)
+
+    async def arrived(self, count: Callable[[], int], expected: int) -> None:
+        """Wait until nothing is missing.
+
+        Raises:
+            RuntimeError: Something was refused, is lost, or came twice.
+        """
+        try:
+            async with asyncio.timeout(READY_S):
+                while count() < expected:
+                    self._check()
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise RuntimeError(f"{expected - count()} of {expected} messages are lost.") from None
+        self._check()
+        if count() > expected:
+            raise RuntimeError(f"{count() - expected} messages came twice.")
+
+    def _check(self) -> None:
+        for chat in self.chats:
+            if chat.problem is not None:
+                raise RuntimeError(f"refused: {chat.problem.decode()}")
+            if not chat.is_open:
+                raise RuntimeError("a chat was closed")
+
+    def lines(self) -> list[Line]:
+        """Return the provider's ends."""
+        return list(self.provider.lines)[-len(self.chats) :]
+
+
 @contextlib.asynccontextmanager
-async def open_chats(url: str, count: int) -> AsyncIterator[list[Chat]]:
-    """Open chats; each has sent a message and has its answer."""
+async def open_chats(server: Running, provider: Provider, count: int) -> AsyncIterator[Opened]:
+    """Open chats; each has said something and has its answer, so that everything on the way is in place."""
     gate = asyncio.Semaphore(CONNECTING_AT_ONCE)
+    provider.answers, provider.is_timing = True, False
+    sessions = None
+    if server.keeps_sessions:
+        sessions = HttpLoad(server.port)
+        await sessions.open(16)
 
     async def open_one() -> Chat:
         async with gate:
-            _, chat = await ws_connect(Chat, url, websocket_handshake_timeout=READY_S)
-            assert isinstance(chat, Chat)
+            pair = await sessions.create_session() if sessions is not None else None
+            chat = await connect(server, pair)
             chat.send()
             async with asyncio.timeout(READY_S):
-                await chat.idle()
+                while not chat.answers:
+                    if chat.problem is not None or not chat.is_open:
+                        raise RuntimeError(f"a chat was refused: {(chat.problem or b'closed').decode()}")
+                    await asyncio.sleep(0.002)
             return chat
 
     chats = await asyncio.gather(*(open_one() for _ in range(count)))
+    if sessions is not None:
+        sessions.close()
+    opened = Opened(list(chats), provider)
+    if len(opened.lines()) != count:
+        raise RuntimeError(f"{count} chats, but {len(provider.lines)} at the provider.")
     try:
-        yield list(chats)
-        lost = sum(not chat.is_open for chat in chats)
-        if lost:
-            raise RuntimeError(f"{lost} of {count} chats were lost.")
+        yield opened
     finally:
         for chat in chats:
             chat.disconnect()
-        await asyncio.sleep(0.1)
+        provider.on_received = None
 
 
-async def throughput(url: str, *, chats: int, window: int, seconds: float) -> float:
-    """Return relayed messages/s, both directions counted, with `window` messages in flight on each chat."""
-    async with open_chats(url, chats) as opened:
-        for chat in opened:
-            chat.start(window)
-        await asyncio.sleep(seconds / 4)  # warm-up
-        before, started = sum(chat.answers for chat in opened), time.perf_counter()
-        await asyncio.sleep(seconds)
-        answers, took = sum(chat.answers for chat in opened) - before, time.perf_counter() - started
-        for chat in opened:
-            chat.window = 0
+async def connect(
+    server: Running, pair: tuple[str, str] | None, *, after: int | None = None, epoch: str | None = None
+) -> Chat:
+    """Open a socket and, where there is a session, say hello and wait for synced."""
+    _, chat = await ws_connect(Chat, server.socket_url, websocket_handshake_timeout=READY_S)
+    assert isinstance(chat, Chat)
+    if pair is not None:
+        chat.hello(*pair, after=after, epoch=epoch)
         async with asyncio.timeout(READY_S):
-            await asyncio.gather(*(chat.idle() for chat in opened))
-    return 2 * answers / took
+            await chat.synced
+    return chat
 
 
-async def latency(url: str, *, chats: int, rate: float, seconds: float) -> tuple[float, float]:
-    """Return p50 and p99 of the round trip in ms at `rate` messages/s over all chats, sent whatever the answers do."""
-    async with open_chats(url, chats) as opened:
-        for chat in opened:
-            chat.times.clear()
-        started = time.perf_counter()
-        for number in range(int(rate * seconds)):
-            wait_s = started + number / rate - time.perf_counter()
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)
-            opened[number % chats].send()
-        async with asyncio.timeout(READY_S):
-            await asyncio.gather(*(chat.idle() for chat in opened))
-        times = sorted(each for chat in opened for each in chat.times)
-    return times[len(times) // 2] * 1000, times[len(times) * 99 // 100] * 1000
+# --- HTTP -------------------------------------------------------------------------------------------------------------
 
 
-async def memory(server: Running, *, chats: int) -> float:
-    """Return KiB per idle chat."""
-    async with open_chats(server.url, 10):
-        pass  # what is loaded with the first connection is not a chat's
-    before = memory_kib(server.pid)
-    async with open_chats(server.url, chats):
-        await asyncio.sleep(0.5)
-        return (memory_kib(server.pid) - before) / chats
+class _Connection(asyncio.Protocol):
+    """One request at a time."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport
+        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self._body = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+
+    def ask(self, request: bytes) -> asyncio.Future[tuple[int, bytes]]:
+        self._answer = asyncio.get_running_loop().create_future()
+        self._body = b""
+        self._transport.write(request)
+        return self._answer
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result((self._parser.get_status_code(), self._body))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(exc or ConnectionError("closed"))
+
+    def close(self) -> None:
+        self._transport.close()
 
 
-# --- one run ----------------------------------------------------------------------------------------------------------
+class HttpLoad:
+    """Creates sessions over kept connections."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._idle: deque[_Connection] = deque()
+        self._room = asyncio.Semaphore(0)
+        body = b'{"name":"Grace Hopper","email":"grace@example.com"}'
+        self._request = (
+            f"POST {SESSIONS_PATH} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n\r\n"
+        ).encode() + body
+
+    async def open(self, connections: int) -> None:
+        """Connect."""
+        loop = asyncio.get_running_loop()
+        for _ in range(connections):
+            _, connection = await loop.create_connection(_Connection, "127.0.0.1", self._port)
+            self._idle.append(connection)
+            self._room.release()
+
+    async def create_session(self) -> tuple[str, str]:
+        """Create one session; return its pair."""
+        async with self._room:
+            connection = self._idle.popleft()
+            status, body = await connection.ask(self._request)
+            self._idle.append(connection)
+        if status not in {200, 201}:
+            raise RuntimeError(f"session creation answered {status}: {body[:300].decode(errors='replace')}")
+        answer = json.loads(body)
+        return answer["sessionId"], answer["token"]
+
+    def close(self) -> None:
+        """Close the connections, all idle now."""
+        for connection in self._idle:
+            connection.close()
 
 
-@dataclass
-class Figures:
-    """What was measured of one target, a value a round."""
-
-    per_s: list[float] = field(default_factory=list)
-    p50_ms: list[float] = field(default_factory=list)
-    p99_ms: list[float] = field(default_factory=list)
-    kib: list[float] = field(default_factory=list)
-
-
-async def measure(options: argparse.Namespace) -> dict[str, Figures]:
-    """Measure all targets, in rounds, so that a noisy minute hits all of them."""
+def pin(core: int) -> None:
+    """Keep this process on one core, where that can be asked for."""
     with contextlib.suppress(AttributeError, OSError):
-        os.sched_setaffinity(0, {LOAD_CORE})
-    figures = {name: Figures() for name in options.targets}
-    async with process([sys.executable, str(PEERS / "echo.py")], core=LOAD_CORE) as upstream:
-        for number in range(options.rounds):
-            for name, figure in figures.items():
-                print(f"round {number + 1}: {name}", file=sys.stderr)
-                async with relay(name, upstream, options.node) as server:
-                    if server.pid and name != "direct":
-                        figure.kib.append(await memory(server, chats=options.idle_chats))
-                    figure.per_s.append(
-                        await throughput(
-                            server.url, chats=options.chats, window=options.window, seconds=options.seconds
-                        )
-                    )
-                    p50, p99 = await latency(
-                        server.url, chats=options.chats, rate=options.rate, seconds=options.seconds
-                    )
-                    figure.p50_ms.append(p50)
-                    figure.p99_ms.append(p99)
-    return figures
-
-
-def table(figures: dict[str, Figures], options: argparse.Namespace) -> str:
-    """Return the medians as a Markdown table; latency as what a target adds to the direct connection."""
-    median = {
-        name: {key: statistics.median(values) for key, values in vars(figure).items() if values}
-        for name, figure in figures.items()
-    }
-    base = median.get("ws", {}).get("per_s")
-    direct = median.get("direct", {"p50_ms": 0.0, "p99_ms": 0.0})
-    title = (
-        f"{options.chats} chats, {options.window} messages in flight on each; latency at {options.rate:g} messages/s,"
-        f" what a relay adds to direct; memory over {options.idle_chats} idle chats; medians of {options.rounds}."
-    )
-    lines = [
-        title,
-        "",
-        "| target | messages/s | vs Node `ws` | p50 ms | p99 ms | KiB per idle chat |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for name, each in median.items():
-        ratio = f"{each['per_s'] / base:.2f} ×" if base else "–"
-        added = (each["p50_ms"], each["p99_ms"])
-        if name != "direct":
-            added = (added[0] - direct["p50_ms"], added[1] - direct["p99_ms"])
-        kib = f"{each['kib']:.1f}" if "kib" in each else "–"
-        lines.append(f"| {name} | {each['per_s']:,.0f} | {ratio} | {added[0]:.2f} | {added[1]:.2f} | {kib} |")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    """Read the command line, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("targets", nargs="*", default=["direct", "websockets", "ws", "nginx"], help="or a ws:// URL")
-    parser.add_argument("--chats", type=int, default=50)
-    parser.add_argument("--idle-chats", type=int, default=500)
-    parser.add_argument("--window", type=int, default=4, help="messages in flight on each chat")
-    parser.add_argument("--rate", type=float, default=1000.0, help="messages/s for the latency")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--node", default=shutil.which("node") or "node", help="which Node runs the relay on `ws`")
-    parser.add_argument("--json", type=Path, help="write all values there")
-    options = parser.parse_args()
-    if max(options.chats, options.idle_chats) > MOST_CHATS or options.seconds > MOST_SECONDS:
-        parser.error(f"at most {MOST_CHATS} chats and {MOST_SECONDS:g} seconds")
-    figures = uvloop.run(measure(options))
-    print(table(figures, options))
-    if options.json:
-        options.json.write_text(json.dumps({name: vars(each) for name, each in figures.items()}, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+        os.sched_setaffinity(0, {core})

@@ -1,28 +1,24 @@
-"""Measure the session log alone: appends by number in flight, with and without dedup keys, and a long resume.
-
-    python bench/session_log.py [--folder FOLDER] [--seconds 2]
-
-The folder must be on the disk that is to be measured, not in memory; it gets a temporary folder of its own.
-"""
+"""The session log alone: appends by number in flight, with and without dedup keys, and in logs that have grown."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import itertools
 import statistics
-import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-import uvloop
-
 from guestwire.gateway.log import NewRecord, OutboxState, SessionRow, SqliteSessionLog
+from guestwire.gateway.relay.tokens import SessionTokens
 from guestwire.model.ids import ClientId, SessionId
+from guestwire.net.clock import SystemClock
 
 SESSIONS = 1000
 BODY = b'{"type":"message","from":"agent","text":"' + b"x" * 150 + b'"}'
-RESUMED = 5000
+AT_ONCE = 500  # records an append, where a log is filled
+TTL_S = 86_400.0
+EPOCH = "e" * 32
 
 
 async def appends_a_second(
@@ -37,7 +33,7 @@ async def appends_a_second(
         nonlocal done
         while time.perf_counter() < stop_at:
             number = next(numbers)
-            sid = sids[number * 7919 % SESSIONS]
+            sid = sids[number * 7919 % len(sids)]
             key = f"{keys}:{number:032x}" if keys else None
             await log.append(sid, [NewRecord(kind="message", body=BODY, dedup_key=key)])
             done += 1
@@ -69,50 +65,57 @@ async def accepts_a_second(log: SqliteSessionLog, sids: list[SessionId], seconds
     return done / (time.perf_counter() - begun)
 
 
-async def resume_s(log: SqliteSessionLog, sid: SessionId) -> float:
-    """Return the seconds that a reader needs for the whole log of a session, page by page."""
-    begun = time.perf_counter()
-    after, pages = 0, 0
-    while (page := await log.read(sid, after)) and page.records:
-        after, pages = page.records[-1].seq, pages + 1
-    assert after == RESUMED, after
-    return time.perf_counter() - begun
+async def fill(path: Path, lengths: Sequence[int], *, ballast: int = 0) -> dict[int, tuple[str, str]]:
+    """Write a log with a session of each length, and other sessions with `ballast` records in all.
+
+    Returns:
+        Length → session id and token.
+    """
+    clock = SystemClock()
+    pairs: dict[int, tuple[str, str]] = {}
+    async with SqliteSessionLog(path) as log:
+        tokens = SessionTokens(log, clock, ttl_s=TTL_S)
+        for number, length in enumerate([*lengths, *[AT_ONCE] * (ballast // AT_ONCE)]):
+            sid = SessionId(f"{number:032x}")
+            await log.create(SessionRow(sid=sid, epoch=EPOCH, created_ms=int(time.time() * 1000)))
+            for start in range(0, length, AT_ONCE):
+                records = [_record(f"{number}.{each}") for each in range(start, min(length, start + AT_ONCE))]
+                await log.append(sid, records)
+            if number < len(lengths):
+                pairs[length] = (sid, (await tokens.issue(sid)).reveal())
+    return pairs
 
 
-async def measure(folder: Path, seconds: float) -> None:
-    """Print the table."""
-    async with SqliteSessionLog(folder / "log.db") as log:
+def _record(key: str) -> NewRecord:
+    return NewRecord(kind="message", body=BODY, dedup_key=f"p:{key}")
+
+
+async def in_grown_logs(
+    path: Path, pairs: dict[int, tuple[str, str]], *, seconds: float
+) -> dict[str, dict[str, float]]:
+    """Return, by length, the ms of a session's first append, which reads its keys, and appends/s after it."""
+    result: dict[str, dict[str, float]] = {}
+    async with SqliteSessionLog(path) as log:
+        for length, (sid, _) in pairs.items():
+            begun = time.perf_counter()
+            await log.append(SessionId(sid), [_record(f"first.{length}")])
+            first_ms = (time.perf_counter() - begun) * 1000
+            rate = await appends_a_second(log, [SessionId(sid)], 1, seconds, f"grown.{length}")
+            result[str(length)] = {"first_append_ms": first_ms, "appends_per_s": rate}
+    return result
+
+
+async def measure(folder: Path, *, seconds: float, runs: int) -> dict[str, float]:
+    """Return appends/s and guest messages/s, medians over the runs."""
+    figures: dict[str, list[float]] = {}
+    async with SqliteSessionLog(folder / "log.sqlite3") as log:
         sids = [SessionId(f"{number:032x}") for number in range(SESSIONS)]
-        await asyncio.gather(*(log.create(SessionRow(sid=sid, epoch="e", created_ms=0)) for sid in sids))
-        print(f"{SESSIONS} sessions, bodies of {len(BODY)} bytes, synchronous=FULL; medians of 3 runs")
-        for in_flight in (1, 32, 512):
-            for keys in ("", "p"):
-                rates = [
-                    await appends_a_second(log, sids, in_flight, seconds, keys and f"{keys}{in_flight}.{run}")
-                    for run in range(3)
-                ]
-                with_keys = "with dedup keys" if keys else "without keys"
-                print(
-                    f"appends/s, {in_flight:4} in flight, {with_keys:16} {statistics.median(rates):10,.0f}", flush=True
-                )
-        rates = [await accepts_a_second(log, sids, seconds, run) for run in range(3)]
-        print(f"guest messages/s (accept, mark, settle), 512 in flight {statistics.median(rates):10,.0f}", flush=True)
-        long_one = SessionId("f" * 32)
-        await log.create(SessionRow(sid=long_one, epoch="e", created_ms=0))
-        await log.append(long_one, [NewRecord(kind="message", body=BODY) for _ in range(RESUMED)])
-        times = [await resume_s(log, long_one) for _ in range(5)]
-        print(f"resume of {RESUMED} records, ms {statistics.median(times) * 1000:10.1f}")
-
-
-def main() -> None:
-    """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path.cwd())
-    parser.add_argument("--seconds", type=float, default=2.0)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        uvloop.run(measure(Path(folder), options.seconds))
-
-
-if __name__ == "__main__":
-    main()
+        await asyncio.gather(*(log.create(SessionRow(sid=sid, epoch=EPOCH, created_ms=0)) for sid in sids))
+        for run in range(runs):
+            for in_flight in (1, 32, 512):
+                for keys, name in (("", "without keys"), (f"p{run}.{in_flight}", "with dedup keys")):
+                    rate = await appends_a_second(log, sids, in_flight, seconds, keys)
+                    figures.setdefault(f"appends/s, {in_flight} in flight, {name}", []).append(rate)
+            rate = await accepts_a_second(log, sids, seconds, run)
+            figures.setdefault("guest messages/s (accept, mark, settle), 512 in flight", []).append(rate)
+    return {name: statistics.median(values) for name, values in figures.items()}
