@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -23,7 +22,7 @@ FAR_MS = 2**52
 
 def browser_of(guest: Guest, tab: str = "t") -> Browser:
     """Return a browser of this guest, not yet connected."""
-    return Browser(partial(guest.world.client.open_socket, guest.socket_url), guest.sid, guest.token, tab)
+    return Browser(lambda: guest.world.client.open_socket(guest.socket_url), guest.sid, guest.token, tab)
 
 
 def examples(count: int, **options: Any) -> settings:
