@@ -14,6 +14,7 @@ PAGES = sorted(
     path
     for folder in (ROOT, ROOT / "docs", ROOT / "bench")
     for path in (folder.glob("*.md") if folder == ROOT else folder.rglob("*.md"))
+    if "node_modules" not in path.parts
 )
 
 

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("requirements.txt", "requirements-dev.txt")
+LOCKS = ("requirements.txt", "requirements-dev.txt", "bench/requirements.txt")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 # A folder of somebody's own, as an absolute path: not preceded by what would make it part of a longer path or a URL.
 OWN_FOLDER = re.compile(rb"(?<![\w.~:/-])/(?:root|work|home/\w+|Users/\w+)/")
