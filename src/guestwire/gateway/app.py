@@ -87,6 +87,7 @@ def create_gateway(
             seal=Seal(read_keys(key_file), now_ms=lambda: now_ms(clock)),
             clock=clock,
             fail_point=fail_point,
+            on_foreign=metrics.foreign_messages.inc,
         )
 
     @contextlib.asynccontextmanager

@@ -68,7 +68,7 @@ async def main(path: Path, url: str, run: str, messages: int, *, fail_point: str
             rng=random.Random(run),
             fail_point=fail,
         )
-        session = RelaySession(row, log, upstreams, clock=clock, retention_s=3600, fail_point=fail)
+        session = RelaySession(row, log, upstreams, clock=clock, retention_s=3600, lives_s=3600, fail_point=fail)
         await session.find_state()
         session.take_up()
         for number in range(messages):

@@ -31,7 +31,7 @@ _HEADER = {"alg": "dir", "enc": "A256GCM"}
 
 
 class _Sealed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is inside: the session, and until when its token is good (epoch milliseconds)."""
+    """What is inside: the session, until when its token is good (epoch ms), and where to go on in its history."""
 
     sid: str
     session_id: str
@@ -40,6 +40,7 @@ class _Sealed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     external_contact_id: str | None = None
     expires_ms: int | None = None
     extensions: tuple[str, ...] = ()
+    place: str | None = None
 
 
 class Seal:
@@ -62,12 +63,28 @@ class Seal:
             expires_ms=None if lives_ms is None else self._now_ms() + lives_ms,
             extensions=tuple(sorted(session.extensions)),
         )
-        return jwe.encrypt_compact(_HEADER, msgspec.msgpack.encode(inside), self._keys[0]).encode()
+        return self._close(inside)
+
+    def moved(self, sid: SessionId, sealed: bytes, place: str) -> bytes:
+        """Return the same session, sealed with the place in its history where a reader goes on.
+
+        Raises:
+            ValueError: It can't be opened.
+        """
+        inside = self._opened(sid, sealed)
+        if inside is None:
+            raise ValueError("Expected a provider session that these keys open.")
+        return self._close(msgspec.structs.replace(inside, place=place))
+
+    def place(self, sid: SessionId, sealed: bytes) -> str | None:
+        """Return the place that `moved` was given last; None is the beginning."""
+        inside = self._opened(sid, sealed)
+        return None if inside is None else inside.place
 
     def open(self, sid: SessionId, sealed: bytes) -> GuestSession | None:
         """Return the provider session of `sid`; None for one that is expired, another session's, or of a lost key."""
-        inside = next((found for key in self._keys if (found := _unsealed(sealed, key)) is not None), None)
-        if inside is None or inside.sid != sid:
+        inside = self._opened(sid, sealed)
+        if inside is None:
             return None
         left_s = None if inside.expires_ms is None else (inside.expires_ms - self._now_ms()) / 1000
         if left_s is not None and left_s <= 0:
@@ -80,6 +97,13 @@ class Seal:
             expires_in_s=left_s,
             extensions=frozenset(inside.extensions),
         )
+
+    def _close(self, inside: _Sealed) -> bytes:
+        return jwe.encrypt_compact(_HEADER, msgspec.msgpack.encode(inside), self._keys[0]).encode()
+
+    def _opened(self, sid: SessionId, sealed: bytes) -> _Sealed | None:
+        inside = next((found for key in self._keys if (found := _unsealed(sealed, key)) is not None), None)
+        return inside if inside is not None and inside.sid == sid else None
 
 
 def read_keys(path: Path) -> list[bytes]:

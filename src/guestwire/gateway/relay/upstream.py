@@ -6,27 +6,40 @@ the socket). The *pump* (`outbox_pump`) sends. The provider's session is kept, s
 gateway after us goes on with the same one.
 
 The client library connects, comes back after a loss, and makes a new provider session, once, when the old one is
-refused. Only when it gives up for good is there something to decide here: what waits has failed, and the next message
-of the guest is the next attempt.
+refused: what was in flight is in doubt then, the guest is told, and what waits goes to the new one. Only when the
+library gives up for good is there something to decide here: what waits has failed, and the next message of the guest is
+the next attempt.
+
+A provider with a history has it read after every connect (`history`), and what the new connection says is held until
+then, for half a second at most (`join_hold`). So two tasks have something to record, one after the other (`_order`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from itertools import groupby
 from random import Random, SystemRandom
 from typing import TypeVar
 
 from guestwire.client.chat import Chat, connect
+from guestwire.client.sessions import HistoryPage, read_history
 from guestwire.client.tokens import TokenSource
 from guestwire.errors import ChatError, SessionExpired, SessionGone
 from guestwire.gateway.errors import upstream_problem
 from guestwire.gateway.relay.durable import until_kept
 from guestwire.gateway.relay.handshakes import PacedTransport
+from guestwire.gateway.relay.history import HistoryReader
 from guestwire.gateway.relay.interface import FailPoint, SessionLink, Upstream, no_fail_point
+from guestwire.gateway.relay.join_hold import HOLD_S, JoinHold
 from guestwire.gateway.relay.outbox_pump import OutboxPump
+from guestwire.gateway.relay.provider_line import Capabilities
 from guestwire.gateway.relay.sealed import Seal
+from guestwire.gateway.relay.settling import ByPong, ByProvider
+from guestwire.gateway.relay.waits import wait_for
 from guestwire.model.events import (
+    ConnectionStatus,
     ConversationStatus,
     ConversationUpdated,
     Event,
@@ -43,7 +56,10 @@ from guestwire.net.transport import Transport
 from guestwire.protocols.guest_session.session import GuestSession
 from guestwire.settings import ProviderSettings
 
-__all__ = ["GuestSessionUpstream", "GuestSessionUpstreams"]
+__all__ = ["NEW_CONVERSATION", "GuestSessionUpstream", "GuestSessionUpstreams"]
+
+NEW_CONVERSATION = "new-conversation"
+"""Reason of the `waiting` that tells a guest that the provider knows nothing of what was said before [D]."""
 
 SETTLE_S = 5.0
 """When we stop, what is in flight gets so long to be settled (reliability F21), …"""
@@ -54,7 +70,15 @@ CLOSE_S = 3.0
 END_S = 10.0
 """A provider that does not take the guest's `end` in this time is not asked any longer; the guest has left."""
 
+LAST_READ_S = 2.0
+"""At an end the history is read once more, for what was said meanwhile; the end waits for it no longer than this."""
+
 _log = get_logger("guestwire.gateway")
+
+
+def _count_nothing() -> None:
+    pass
+
 
 _T = TypeVar("_T")
 
@@ -72,6 +96,7 @@ class GuestSessionUpstreams:
         clock: Clock,
         rng: Random | None = None,
         fail_point: FailPoint = no_fail_point,
+        on_foreign: Callable[[], None] = _count_nothing,
     ) -> None:
         """Take what they share.
 
@@ -83,6 +108,7 @@ class GuestSessionUpstreams:
             clock: The time.
             rng: Randomness of back-offs.
             fail_point: See `FailPoint`.
+            on_foreign: Called when a provider shows a message as the guest's that did not come through us.
         """
         self.provider = provider
         self.transport = PacedTransport(transport, clock)
@@ -91,6 +117,7 @@ class GuestSessionUpstreams:
         self.clock = clock
         self.rng = rng or SystemRandom()
         self.fail_point = fail_point
+        self.on_foreign = on_foreign
 
     def __call__(self, session: SessionLink) -> Upstream:
         """Return the upstream of one session."""
@@ -107,9 +134,25 @@ class GuestSessionUpstream:
         self._clock = shared.clock
         self._delay_s = full_jitter(shared.rng)
         self._pump = OutboxPump(session, clock=shared.clock, rng=shared.rng, fail_point=shared.fail_point)
+        self._history = HistoryReader(
+            self._read_page,
+            self._record,
+            clock=shared.clock,
+            rng=shared.rng,
+            save=self._keep_place,
+            on_read=self._pump.wake,
+        )
+        self._hold = JoinHold()
+        self._hold_limit: asyncio.Task[None] | None = None
+        self._order = asyncio.Lock()
+        self._keeping = asyncio.Lock()
+        self._capabilities = Capabilities()
+        self._ref = session.provider_ref
+        self._has_met = bool(session.provider_ref)
         self._provider_session: GuestSession | None = None
         self._chat: Chat | None = None
         self._task: asyncio.Task[None] | None = None
+        self._tasks: asyncio.TaskGroup | None = None
         self._knock = asyncio.Event()
         self._ending = asyncio.Event()
         self._is_closing = False
@@ -158,23 +201,40 @@ class GuestSessionUpstream:
 
     async def _run(self) -> None:
         try:
+            self._open_ref()
             async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
                 tasks.create_task(self._pump.run())
-                end_limit = tasks.create_task(self._limit_end())
-                await self._talk()
-                self._pump.stop()
-                end_limit.cancel()
+                helpers = [tasks.create_task(self._limit_end()), tasks.create_task(self._history.run())]
+                try:
+                    await self._talk()
+                finally:
+                    self._pump.stop()
+                    for helper in helpers:
+                        helper.cancel()
         except* SessionGone:
             pass  # erased: there is nobody to talk for
         except* Exception:  # noqa: BLE001 - the root of a task
             _log.exception("an upstream failed")
 
+    def _open_ref(self) -> None:
+        seal, sid = self._shared.seal, self._session.sid
+        if not self._ref:
+            return
+        session = seal.open(sid, self._ref)
+        if session is None:
+            _log.warning("a provider session could not be taken up; a new one is made")
+        else:
+            self._use(session, seal.place(sid, self._ref))
+
+    def _use(self, session: GuestSession, place: str | None) -> None:
+        self._provider_session = session
+        can = self._capabilities = Capabilities.of(session.extensions)
+        self._history.begin_at(place)
+        shows_ids = can.echo or can.history
+        self._pump.use(ByProvider(can, self._history, self._clock) if shows_ids else ByPong(), shows_ids=shows_ids)
+
     async def _talk(self) -> None:
-        shared, session = self._shared, self._session
-        if session.provider_ref:
-            self._provider_session = shared.seal.open(session.sid, session.provider_ref)
-            if self._provider_session is None:
-                _log.warning("a provider session could not be taken up; a new one is made")
         while not self._is_over():
             error = await self._converse()
             if self._is_over():
@@ -212,6 +272,7 @@ class GuestSessionUpstream:
             try:
                 async for event in chat:
                     await self._take(event)
+                await self._release()
             finally:
                 self._pump.attach(None)
                 self._chat = None
@@ -221,11 +282,21 @@ class GuestSessionUpstream:
     async def _take(self, event: Event) -> None:
         match event:
             case StatusChanged():
-                self._pump.wake()
-            case Message() if event.sender == "guest" and await self._kept(lambda: self._pump.echoed(event)):
-                pass
-            case ProviderError() if self._pump.refused(event):
-                pass
+                await self._release()
+                self._note_status(event.status)
+            case ConversationUpdated() if event.status is ConversationStatus.ENDED:
+                await self._release()
+                if self._capabilities.history:
+                    await self._within(LAST_READ_S, self._history.read())
+                await self._say(event)
+            case Message() | ConversationUpdated() if self._hold.is_on:
+                if self._hold.put(event):
+                    await self._release()
+            case Message():
+                await self._record([event])
+            case ProviderError():
+                if not self._pump.refused(event):
+                    await self._say(self._pump.blamed(event))
             case UnknownEvent():
                 _log.info("a provider's frame was not understood", reason=event.reason.value)
             case Receipt():
@@ -233,12 +304,90 @@ class GuestSessionUpstream:
             case _:
                 await self._say(event)
 
+    def _note_status(self, status: ConnectionStatus) -> None:
+        self._pump.line_changed()
+        if status is not ConnectionStatus.CONNECTED:
+            self._history.disconnected()
+            return
+        self._has_met = True
+        if self._capabilities.history:
+            self._history.connected()
+            self._hold.begin()
+            self._limit_hold_from_now()
+
+    # --- what is recorded ---------------------------------------------------------------------------------------------
+
+    async def _record(self, messages: Sequence[Message]) -> None:
+        async with self._order:
+            await self._record_in_turn(messages)
+
+    async def _record_in_turn(self, messages: Sequence[Message]) -> None:
+        """Record what the log lacks: the guest's own messages are there already, as far as they came through us."""
+        own = [message for message in messages if message.sender == "guest"]
+        foreign = await self._kept(lambda: self._pump.shown(own)) if own else []
+        for _ in foreign:
+            _log.warning("the provider shows a guest's message that is not ours")
+            self._shared.on_foreign()
+        news = [message for message in messages if message.sender != "guest" or any(message is one for one in foreign)]
+        if news:
+            await self._kept(lambda: self._session.provider_said(news))
+
     async def _say(self, event: Event) -> None:
-        await self._kept(lambda: self._session.provider_said([event]))
+        async with self._order:
+            await self._kept(lambda: self._session.provider_said([event]))
+
+    async def _release(self) -> None:
+        if not self._hold.is_on:
+            return
+        events = self._hold.release()
+        if self._hold_limit is not None and self._hold_limit is not asyncio.current_task():
+            self._hold_limit.cancel()
+        async with self._order:
+            for is_message, run in groupby(events, key=lambda event: isinstance(event, Message)):
+                if is_message:
+                    await self._record_in_turn([event for event in run if isinstance(event, Message)])
+                else:
+                    await self._kept(partial(self._session.provider_said, [*run]))
+
+    def _limit_hold_from_now(self) -> None:
+        first_read = self._history.first_read
+
+        async def limit() -> None:
+            await wait_for(first_read, HOLD_S, self._clock)
+            await self._release()
+
+        assert self._tasks is not None, "_run() is not running"  # noqa: S101 - a bug of ours
+        self._hold_limit = self._tasks.create_task(limit(), name="guestwire-join-hold")
+
+    # --- the provider's session ---------------------------------------------------------------------------------------
 
     async def _keep(self, provider_session: GuestSession) -> None:
+        """Keep a new one before it is used; what was in flight in the old one is in doubt, and its guest is told."""
         session = self._session
-        await session.log.set_provider(session.sid, self._shared.seal.seal(session.sid, provider_session))
+        await self._pump.forsake()
+        if self._has_met:
+            await self._say(ConversationUpdated(status=ConversationStatus.WAITING, reason=NEW_CONVERSATION))
+        async with self._keeping:
+            ref = self._shared.seal.seal(session.sid, provider_session)
+            await session.log.set_provider(session.sid, ref)
+            self._ref = ref
+            self._use(provider_session, None)
+
+    async def _keep_place(self, place: str) -> None:
+        session, provider_session = self._session, self._provider_session
+        async with self._keeping:
+            if provider_session is self._provider_session:
+                ref = self._shared.seal.moved(session.sid, self._ref, place)
+                await session.log.set_provider(session.sid, ref)
+                self._ref = ref
+
+    async def _read_page(self, after: str | None, limit: int) -> HistoryPage:
+        session = self._provider_session
+        if session is None:
+            raise SessionExpired
+        return await read_history(self._shared.transport, self._shared.provider, session, after=after, limit=limit)
+
+    # --- the end ------------------------------------------------------------------------------------------------------
 
     def _is_over(self) -> bool:
         return self._is_closing or self._session.has_ended
