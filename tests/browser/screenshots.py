@@ -15,8 +15,11 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, expect
 
+from guestwire.testing.eventually import eventually
+from guestwire.testing.fault_proxy import Direction
 from tests.browser.conftest import Stack, running_browser, running_stack
 from tests.browser.people import Agent, Guest, fire_fault, set_fault
+from tests.browser.upstreams import BusyUpstreams
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "docs" / "images"
@@ -69,8 +72,55 @@ async def chat_states(stack: Stack, page: Page, shoot: Shoot) -> None:
     await shoot(page, "ended")
 
 
+async def relay_states(browser: Browser, variant: dict[str, Any], shoot: Shoot) -> None:
+    """What becomes of messages behind a relay, and of a tab too many."""
+    async with running_stack(gateway={"max_tabs": 1}) as stack, opened(browser, stack.chat_url, variant) as page:
+        guest = Guest(page)
+        await set_fault(stack, "bad-credentials")
+        await fire_fault(stack, "expire-session-token")
+        await guest.says("My parcel has not arrived.")
+        await expect(guest.message("My parcel")).to_contain_text("Retry")
+        await shoot(page, "failed")
+        await set_fault(stack, "bad-credentials", on=False)
+        await guest.message("My parcel").get_by_role("button", name="Retry").click()
+        await expect(guest.message("My parcel")).to_contain_text("Delivered")
+        with stack.uplink.black_hole(direction=Direction.TO_CLIENT):
+            await page.evaluate("""document.querySelector("guest-chat").send("The number is 4711.")""")
+            await eventually(lambda: "The number is 4711." in stack.guest_said(), within_s=30)
+            stack.uplink.reset()
+        await expect(guest.message("4711")).to_contain_text("Send again?")
+        await shoot(page, "unconfirmed")
+        with stack.link.refusing():
+            stack.link.reset()
+            await guest.says("I write while nobody is there")
+            await expect(page.get_by_role("button", name="Try now")).to_be_visible()
+            await shoot(page, "reconnecting")
+        await guest.tries_now()
+        await expect(guest.message("nobody is there")).to_contain_text("Delivered")
+        other = await page.context.new_page()
+        await other.goto(stack.chat_url)
+        await guest.is_told("open in too many tabs")
+        await shoot(page, "too-many-tabs")
+    async with running_stack() as stack:
+        await set_fault(stack, "rate-limit", retryAfterS=1)
+        async with opened(browser, stack.chat_url, variant) as page:
+            guest = Guest(page)
+            await guest.says("My parcel has not arrived.")
+            await guest.is_told("Your message is kept")
+            await shoot(page, "stuck")
+    upstreams = BusyUpstreams(retry_after=60)
+    async with (
+        running_stack(options={"upstreams": upstreams}) as stack,
+        opened(browser, stack.chat_url, variant) as page,
+    ):
+        guest = Guest(page)
+        await guest.says("My parcel has not arrived.")
+        await expect(guest.message("My parcel")).to_contain_text("Next try in")
+        await shoot(page, "waiting")
+
+
 async def trouble_states(stack: Stack, browser: Browser, variant: dict[str, Any], shoot: Shoot) -> None:
-    """What goes wrong, one page each."""
+    """What goes wrong in direct mode, one page each."""
     for fault, words in (
         ("bad-credentials", "could not sign in"),
         ("refuse-upgrade", "refused the connection"),
@@ -171,6 +221,8 @@ async def main() -> None:
             async with running_stack() as stack:
                 async with opened(browser, f"{stack.chat_url}?name=Ada", variant) as page:
                     await chat_states(stack, page, shoot)
+            await relay_states(browser, variant, shoot)
+            async with running_stack(mode="direct") as stack:
                 await trouble_states(stack, browser, variant, shoot)
             async with running_stack() as stack:
                 await desk_states(stack, browser, variant, shoot)

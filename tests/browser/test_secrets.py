@@ -6,6 +6,7 @@ import gzip
 import io
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.async_api import Request, WebSocket, expect
@@ -51,7 +52,10 @@ def log() -> Iterator[io.StringIO]:
     root.handlers[:], root.level = before
 
 
-async def test_no_byte_that_the_browser_or_a_log_sees_holds_a_secret(open_page: OpenPage, log: io.StringIO) -> None:
+@pytest.mark.parametrize("mode", ["relay", "direct"])
+async def test_no_byte_that_the_browser_or_a_log_sees_holds_a_secret(
+    open_page: OpenPage, log: io.StringIO, mode: Literal["relay", "direct"]
+) -> None:
     """A whole chat, with failures in between and logging at its loudest: the canary is nowhere."""
     seen: list[str] = []
 
@@ -63,15 +67,19 @@ async def test_no_byte_that_the_browser_or_a_log_sees_holds_a_secret(open_page: 
         socket.on("framesent", lambda frame: seen.append(str(frame)))
         socket.on("framereceived", lambda frame: seen.append(str(frame)))
 
-    async with running_stack(wrap=lambda app: Recorder(app, seen), client_secret=Secret(CANARY)) as stack:
+    async with running_stack(mode=mode, wrap=lambda app: Recorder(app, seen), client_secret=Secret(CANARY)) as stack:
         page = await open_page("about:blank", expect_errors=True)
         page.on("request", note)
         page.on("websocket", hear)
         guest = Guest(page)
         for fault in ("bad-credentials", "missing-scope", "rate-limit"):
-            await set_fault(stack, fault)
+            await set_fault(stack, fault, **({"retryAfterS": 1} if fault == "rate-limit" else {}))  # type: ignore[arg-type]
             await page.goto(stack.chat_url)
-            await expect(page.get_by_role("button", name="Try").first).to_be_visible()
+            if mode == "direct":
+                await expect(page.get_by_role("button", name="Try").first).to_be_visible()
+            else:
+                await guest.says(fault)
+                await expect(guest.message(fault)).to_contain_text("Sent" if fault == "rate-limit" else "Retry")
             await set_fault(stack, fault, on=False)
         await page.goto(stack.chat_url)
         await guest.is_connected()
