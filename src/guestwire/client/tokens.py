@@ -13,13 +13,16 @@ from guestwire.net.transport import Transport
 from guestwire.protocols.oauth.client import AccessToken, CredentialsIn, parse_token_answer, token_request
 from guestwire.settings import ProviderSettings
 
-__all__ = ["CallerTokens", "TokenBroker", "TokenProvider", "TokenSource"]
+__all__ = ["FAILED_S", "CallerTokens", "TokenBroker", "TokenProvider", "TokenSource"]
 
 REFRESH_AT = 0.8
 """Share of its life after which a token is renewed (reliability T-30): a fifth is left for a provider in trouble."""
 
 ASK_AGAIN_S = 5.0
 """After a failed renewal the old token serves this long, while it is valid, before the next try."""
+
+FAILED_S = 0.5
+"""So long a failure to reach the provider is everybody's: hundreds of chats that come back ask it once, not each."""
 
 TokenProvider: TypeAlias = Callable[[], Awaitable[str | Secret]]
 """A function of the caller's own that returns an access token, e.g. from the vendor's SDK (guest-session §2 [T])."""
@@ -55,6 +58,7 @@ class TokenBroker:
         self._renew_at = 0.0
         self._expires_at = 0.0
         self._flight: asyncio.Future[Secret] | None = None
+        self._failure: tuple[ChatError, float] | None = None
 
     async def access_token(self) -> Secret:
         """Return the token in hand, or get one.
@@ -71,6 +75,8 @@ class TokenBroker:
                 return self._token.value
             flight = self._flight
             if flight is None:
+                if self._failure is not None and self._clock.now() < self._failure[1]:
+                    raise self._failure[0].with_traceback(None)
                 return await self._lead()
             await asyncio.wait({flight})
             if not flight.cancelled():
@@ -87,6 +93,8 @@ class TokenBroker:
         try:
             value = await self._renew()
         except ChatError as error:
+            if isinstance(error, TransportError):
+                self._failure = error, self._clock.now() + FAILED_S
             flight.set_exception(error)
             flight.exception()  # marked as seen: perhaps nobody else waits
             raise
@@ -109,6 +117,7 @@ class TokenBroker:
                 self._renew_at = self._clock.now() + ASK_AGAIN_S
                 return self._token.value
             raise
+        self._failure = None
         self._token = token
         self._renew_at = asked_at + token.expires_in_s * REFRESH_AT
         self._expires_at = asked_at + token.expires_in_s

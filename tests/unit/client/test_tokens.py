@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from guestwire.client.tokens import CallerTokens, TokenBroker
-from guestwire.errors import AuthError, ConfigError, OAuthRefused, RateLimited
+from guestwire.client.tokens import FAILED_S, CallerTokens, TokenBroker
+from guestwire.errors import AuthError, ConfigError, ConnectFailed, OAuthRefused, RateLimited
 from guestwire.model.http import HttpAnswer, HttpRequest
 from guestwire.model.secret import Secret
 from guestwire.net.memory import MemoryNetwork
@@ -63,6 +63,18 @@ async def test_all_get_the_failure_of_the_one_request() -> None:
     results = await asyncio.gather(*(endpoint.broker.access_token() for _ in range(10)), return_exceptions=True)
     assert all(isinstance(result, OAuthRefused) for result in results)
     assert len(endpoint.requests) == 1
+    assert (await endpoint.broker.access_token()).reveal() == "token-2"
+
+
+async def test_a_provider_that_is_away_is_not_asked_by_each_chat() -> None:
+    """For half a second everybody gets the failure of the one who asked; then the next one asks."""
+    endpoint = Endpoint()
+    endpoint.answers = [HttpAnswer(503)]
+    for _ in range(20):
+        with pytest.raises(ConnectFailed):
+            await endpoint.broker.access_token()
+    assert len(endpoint.requests) == 1
+    endpoint.clock.advance(FAILED_S)
     assert (await endpoint.broker.access_token()).reveal() == "token-2"
 
 
