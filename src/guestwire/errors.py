@@ -186,6 +186,55 @@ ERRORS: dict[str, ErrorInfo] = {
         close_code=1013,
     ),
     "busy": ErrorInfo("The chat server is busy.", "It is tried again by itself.", Retry.LATER, http_status=503),
+    "deployment-unknown": ErrorInfo(
+        "There is no such messaging deployment in this region.",
+        "The operator must check deployment_id and region against the deployment's page in Genesys Cloud Admin.",
+        http_status=502,
+    ),
+    "deployment-inactive": ErrorInfo(
+        "The messaging deployment is switched off.",
+        "The operator must set its status to Active in Genesys Cloud Admin.",
+        http_status=502,
+    ),
+    "deployment-refused": ErrorInfo(
+        "The provider refused the connection to the messaging deployment (403).",
+        "The operator must check the deployment's id, region, status and allowed domains in Genesys Cloud Admin.",
+        http_status=502,
+    ),
+    "domain-not-allowed": ErrorInfo(
+        "The messaging deployment does not allow this web site.",
+        "The operator must add the site's domain to the deployment's allowed domains in Genesys Cloud Admin.",
+        http_status=403,
+    ),
+    "refused-by-deployment": ErrorInfo(
+        "The messaging deployment does not allow that.",
+        "The operator can allow it in the deployment's configuration.",
+        http_status=403,
+    ),
+    "read-only": ErrorInfo(
+        "The conversation has ended and takes no more messages.", "Start a new conversation.", http_status=409
+    ),
+    "session-cleared": ErrorInfo("The conversation was cleared.", "Start a new chat."),
+    "connection-replaced": ErrorInfo(
+        "The chat was opened in too many places.", "Close it elsewhere, then use it here again."
+    ),
+    "signed-in-elsewhere": ErrorInfo("You signed in to the chat on another device.", "Sign in here to go on here."),
+    "signed-out": ErrorInfo("You were signed out of the chat.", "Sign in again, or start a new chat."),
+    "sign-in-needed": ErrorInfo("The chat needs you to sign in.", "Sign in again.", http_status=401),
+    "attributes-too-large": ErrorInfo(
+        "The custom attributes are larger than the provider allows.", "Send fewer or shorter ones.", http_status=413
+    ),
+    "attachments-off": ErrorInfo("This chat takes no files.", "Describe it in words."),
+    "attachment-type": ErrorInfo("Files of this type are not allowed.", "Choose a file of another type."),
+    "attachment-too-large": ErrorInfo("The file is too large.", "Choose a smaller file.", http_status=413),
+    "attachment-empty": ErrorInfo("The file is empty.", "Choose another file."),
+    "attachment-invalid": ErrorInfo("The file's content is not valid.", "Check the file, or choose another one."),
+    "attachment-name": ErrorInfo("The file's name is not allowed.", "Rename the file, with an extension."),
+    "attachment-expired": ErrorInfo("The file is no longer kept.", "Attach it again."),
+    "attachment-unknown": ErrorInfo("There is no such file.", "Attach it again."),
+    "attachment-not-uploaded": ErrorInfo("The file was not uploaded completely.", "Attach it again."),
+    "attachment-failed": ErrorInfo("The file could not be uploaded.", "Try again."),
+    "provider-error": ErrorInfo("The provider reported an error.", "Try again; if it stays, tell the operator."),
     "too-large": ErrorInfo("The request is too large.", "Send less at once.", http_status=413),
     "unsupported-media-type": ErrorInfo(
         "The body must be JSON.", "Send Content-Type: application/json.", http_status=415

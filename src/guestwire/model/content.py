@@ -12,14 +12,36 @@ from typing import TypeAlias
 import msgspec
 
 __all__ = [
+    "Attachment",
+    "AvailableTime",
     "ButtonResponse",
     "Card",
     "CardAction",
     "Carousel",
     "ContentItem",
+    "DatePicker",
+    "Form",
+    "FormAnswer",
+    "FormComponent",
+    "FormInput",
+    "FormIntroduction",
+    "FormPage",
+    "ListItem",
+    "ListPicker",
+    "ListSection",
+    "PickerMessage",
     "QuickReply",
+    "QuickReplyV2",
+    "TextContent",
+    "WheelItem",
+    "WheelPicker",
+    "attachment",
     "button_response",
     "card",
+    "carousel",
+    "date_picker",
+    "form",
+    "list_picker",
     "parse_content",
     "quick_reply",
 ]
@@ -36,6 +58,14 @@ class QuickReply(_Value, frozen=True, kw_only=True):
     payload: str
     action: str | None = None
     image: str | None = None
+    summary_text: str | None = None
+
+
+class QuickReplyV2(_Value, frozen=True, kw_only=True):
+    """Several chips in one item, under a title."""
+
+    title: str
+    actions: tuple[QuickReply, ...]
 
 
 class CardAction(_Value, frozen=True, kw_only=True):
@@ -54,6 +84,7 @@ class Card(_Value, frozen=True, kw_only=True):
     actions: tuple[CardAction, ...] = ()
     description: str | None = None
     image: str | None = None
+    video: str | None = None
     default_action: CardAction | None = None
 
 
@@ -61,6 +92,168 @@ class Carousel(_Value, frozen=True, kw_only=True):
     """Several cards side by side."""
 
     cards: tuple[Card, ...]
+
+
+class PickerMessage(_Value, frozen=True, kw_only=True):
+    """Words around a picker or form: what is shown before (`receivedMessage`) and after the answer (`replyMessage`)."""
+
+    title: str | None = None
+    subtitle: str | None = None
+    header: str | None = None
+    button_label: str | None = None
+    image_url: str | None = None
+
+
+class AvailableTime(_Value, frozen=True, kw_only=True):
+    """One slot of a date picker: its begin in ISO 8601 and its length in seconds."""
+
+    date_time: str
+    duration: int | float
+
+
+class DatePicker(_Value, frozen=True, kw_only=True):
+    """Slots to choose one of; in a form any day, as `date_display_format` writes it."""
+
+    title: str | None = None
+    subtitle: str | None = None
+    image_url: str | None = None
+    available_times: tuple[AvailableTime, ...] = ()
+    date_minimum: str | None = None
+    date_maximum: str | None = None
+    date_display_format: str | None = None
+    id: str | None = None
+
+
+class ListItem(_Value, frozen=True, kw_only=True):
+    """One line of a list picker; its id is the answer's payload."""
+
+    id: str
+    title: str
+    subtitle: str | None = None
+    image_url: str | None = None
+
+
+class ListSection(_Value, frozen=True, kw_only=True):
+    """Lines under a title; several may be chosen where `multiple_selection` says so."""
+
+    title: str
+    items: tuple[ListItem, ...]
+    multiple_selection: bool = False
+
+
+class ListPicker(_Value, frozen=True, kw_only=True):
+    """Sections of lines to choose from."""
+
+    sections: tuple[ListSection, ...]
+    received_message: PickerMessage | None = None
+    reply_message: PickerMessage | None = None
+    id: str | None = None
+
+
+class FormInput(_Value, frozen=True, kw_only=True):
+    """A field to type into; `keyboard_type` and `auto_complete_type` are the provider's words."""
+
+    id: str
+    is_required: bool = False
+    is_multiple_line: bool = False
+    title: str | None = None
+    subtitle: str | None = None
+    placeholder_text: str | None = None
+    keyboard_type: str | None = None
+    auto_complete_type: str | None = None
+
+
+class WheelItem(_Value, frozen=True, kw_only=True):
+    """One choice of a wheel."""
+
+    id: str
+    title: str
+    value: str | None = None
+
+
+class WheelPicker(_Value, frozen=True, kw_only=True):
+    """One of several choices."""
+
+    items: tuple[WheelItem, ...]
+    id: str | None = None
+
+
+class FormComponent(_Value, frozen=True, kw_only=True):
+    """One part of a form's page: `form_component_type` names which of the others holds it."""
+
+    form_component_type: str
+    input: FormInput | None = None
+    date_picker: DatePicker | None = None
+    list_picker: ListPicker | None = None
+    wheel_picker: WheelPicker | None = None
+
+
+class FormPage(_Value, frozen=True, kw_only=True):
+    """One page of a form."""
+
+    title: str | None = None
+    subtitle: str | None = None
+    page_components: tuple[FormComponent, ...] = ()
+
+
+class FormIntroduction(_Value, frozen=True, kw_only=True):
+    """What a form begins with."""
+
+    title: str | None = None
+    subtitle: str | None = None
+    button_text: str | None = None
+    image_url: str | None = None
+
+
+class FormAnswer(_Value, frozen=True, kw_only=True):
+    """One answered component: `component` is a content item that holds a `ButtonResponse` of type `Form`."""
+
+    id: str
+    component: dict[str, object]
+
+
+class Form(_Value, frozen=True, kw_only=True):
+    """Pages of questions; `response` and `originating_message_id` are a guest's answer to them."""
+
+    canned_response_id: str | None = None
+    introduction: FormIntroduction | None = None
+    form_pages: tuple[FormPage, ...] = ()
+    received_message: PickerMessage | None = None
+    reply_message: PickerMessage | None = None
+    show_summary: bool | None = None
+    response: tuple[FormAnswer, ...] = ()
+    originating_message_id: str | None = None
+
+
+class Attachment(_Value, frozen=True, kw_only=True):
+    """A file; a guest who sends one names its id only.
+
+    Attributes:
+        id: The provider's id of it.
+        media_type: "Image", "Video", "Audio", "File" or "Link".
+        url: Where to download it, for some minutes.
+        filename: Its name.
+        file_size: Bytes.
+        mime: Its media type.
+        sha256: Its digest.
+        text: A caption.
+    """
+
+    id: str | None = None
+    media_type: str | None = None
+    url: str | None = None
+    filename: str | None = None
+    file_size: int | float | None = None
+    mime: str | None = None
+    sha256: str | None = None
+    text: str | None = None
+
+
+class TextContent(_Value, frozen=True, kw_only=True):
+    """A piece of text as an item of its own."""
+
+    body: str
+    type: str | None = None
 
 
 class ButtonResponse(_Value, frozen=True, kw_only=True):
@@ -75,7 +268,18 @@ class ButtonResponse(_Value, frozen=True, kw_only=True):
 MAX_CONTENT_DEPTH = 32
 """A carousel is 6 deep. What is nested so deep that writing it again could fail (RecursionError) is left out."""
 
-ContentValue: TypeAlias = QuickReply | Card | Carousel | ButtonResponse
+ContentValue: TypeAlias = (
+    QuickReply
+    | QuickReplyV2
+    | Card
+    | Carousel
+    | ButtonResponse
+    | DatePicker
+    | ListPicker
+    | Form
+    | Attachment
+    | TextContent
+)
 
 # contentType → the member that holds the value, and its type.
 _KINDS: dict[str, tuple[str, type[ContentValue]]] = {
@@ -83,6 +287,12 @@ _KINDS: dict[str, tuple[str, type[ContentValue]]] = {
     "Card": ("card", Card),
     "Carousel": ("carousel", Carousel),
     "ButtonResponse": ("buttonResponse", ButtonResponse),
+    "QuickReplyV2": ("quickReplyV2", QuickReplyV2),
+    "DatePicker": ("datePicker", DatePicker),
+    "ListPicker": ("listPicker", ListPicker),
+    "Form": ("form", Form),
+    "Attachment": ("attachment", Attachment),
+    "Text": ("text", TextContent),
 }
 
 
@@ -126,6 +336,31 @@ def quick_reply(text: str, payload: str | None = None) -> ContentItem:
 def card(value: Card) -> ContentItem:
     """Make a card item."""
     return _item("Card", value)
+
+
+def carousel(value: Carousel) -> ContentItem:
+    """Make a carousel item."""
+    return _item("Carousel", value)
+
+
+def date_picker(value: DatePicker) -> ContentItem:
+    """Make a date-picker item."""
+    return _item("DatePicker", value)
+
+
+def list_picker(value: ListPicker) -> ContentItem:
+    """Make a list-picker item."""
+    return _item("ListPicker", value)
+
+
+def form(value: Form) -> ContentItem:
+    """Make a form item, or the item with which a guest answers one."""
+    return _item("Form", value)
+
+
+def attachment(value: Attachment) -> ContentItem:
+    """Make a file's item; a guest who sends it sets the id only."""
+    return _item("Attachment", value)
 
 
 def button_response(value: ButtonResponse) -> ContentItem:

@@ -15,14 +15,19 @@ import msgspec
 from guestwire.model.content import ContentItem
 
 __all__ = [
+    "AttachmentStatus",
+    "AttachmentUpdated",
     "ConnectionStatus",
     "ConversationStatus",
     "ConversationUpdated",
     "Event",
     "Fate",
+    "HistoryRead",
     "Message",
+    "Presence",
     "ProviderError",
     "Receipt",
+    "SessionUpdated",
     "StatusChanged",
     "StatusError",
     "Typing",
@@ -70,6 +75,17 @@ class Fate(StrEnum):
     UNCONFIRMED = "unconfirmed"
 
 
+class AttachmentStatus(StrEnum):
+    """What has become of a file that the guest attached."""
+
+    UPLOADING = "uploading"
+    UPLOADED = "uploaded"
+    REFRESHED = "refreshed"
+    SENT = "sent"
+    DELETED = "deleted"
+    FAILED = "failed"
+
+
 class UnknownReason(StrEnum):
     """Why a frame is not an event we know."""
 
@@ -98,6 +114,8 @@ class Message(_Event, frozen=True, kw_only=True, tag="message"):
         client_id: The guest's own id of it.
         order_key: Its place in the provider's order, when that differs from the order of arrival.
         late: Whether it arrived after something newer.
+        avatar: URL of the sender's picture.
+        in_reply_to: Id of the message that this one answers: its picker, form or chips are done with.
     """
 
     sender: str = msgspec.field(name="from")
@@ -110,6 +128,8 @@ class Message(_Event, frozen=True, kw_only=True, tag="message"):
     client_id: str | None = None
     order_key: str | None = None
     late: bool = False
+    avatar: str | None = None
+    in_reply_to: str | None = None
 
 
 class ConversationUpdated(_Event, frozen=True, kw_only=True, tag="conversation-update"):
@@ -141,7 +161,7 @@ class ConversationUpdated(_Event, frozen=True, kw_only=True, tag="conversation-u
 
 
 class Typing(_Event, frozen=True, kw_only=True, tag="typing"):
-    """A participant is typing; `duration` is in milliseconds, None means 5,000."""
+    """A participant is typing; `duration` is in milliseconds, None means 5,000, 0 that they stopped."""
 
     sender: str = msgspec.field(name="from")
     duration: int | None = None
@@ -187,6 +207,70 @@ class ProviderError(_Event, frozen=True, kw_only=True, tag="error"):
     client_id: str | None = None
 
 
+class Presence(_Event, frozen=True, kw_only=True, tag="presence"):
+    """A participant came, went or did something that is no message.
+
+    Attributes:
+        sender: As in `Message`.
+        kind: "join", "clear", "sign-in", or whatever the provider wrote.
+        name: Who, with "sign-in".
+    """
+
+    sender: str = msgspec.field(name="from")
+    kind: str
+    name: str | None = None
+
+
+class SessionUpdated(_Event, frozen=True, kw_only=True, tag="session-update"):
+    """The provider took us into a session, or told what holds in it.
+
+    Attributes:
+        is_new: Whether it began just now; there is no history then.
+        read_only: Whether it takes no messages until a new conversation is started.
+        expires_at: When it ends unless something happens.
+        duration_s: Seconds of inactivity after which it ends.
+        max_attribute_bytes: Most bytes of custom attributes of one message.
+        replaced_session: Whether the guest's session on another device was given up for it.
+    """
+
+    is_new: bool = False
+    read_only: bool = False
+    expires_at: datetime | None = None
+    duration_s: int | None = None
+    max_attribute_bytes: int | None = None
+    replaced_session: bool = False
+
+
+class AttachmentUpdated(_Event, frozen=True, kw_only=True, tag="attachment-update"):
+    """The file `attachment_id` of the guest's got on, or did not.
+
+    Attributes:
+        attachment_id: Which file.
+        status: What has become of it.
+        url: Where to download it, with `uploaded` and `refreshed`; good for some minutes.
+        code: Why it failed; a key of `errors.ERRORS`.
+        text: The same in the provider's words; untrusted.
+    """
+
+    attachment_id: str
+    status: AttachmentStatus
+    url: str | None = None
+    code: str | None = None
+    text: str | None = None
+
+
+class HistoryRead(_Event, frozen=True, kw_only=True, tag="history-read"):
+    """A page of earlier messages was read; what was new of it came as `Message` events, oldest first.
+
+    Attributes:
+        page: Which; 1 is the newest.
+        has_more: Whether there are older ones.
+    """
+
+    page: int
+    has_more: bool
+
+
 class StatusError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Why a connection failed or is being tried again; the words of `errors.ERRORS`."""
 
@@ -217,7 +301,19 @@ class UnknownEvent(_Event, frozen=True, kw_only=True, tag="unknown"):
     raw: str
 
 
-Event: TypeAlias = Message | ConversationUpdated | Typing | Receipt | ProviderError | StatusChanged | UnknownEvent
+Event: TypeAlias = (
+    Message
+    | ConversationUpdated
+    | Typing
+    | Receipt
+    | ProviderError
+    | Presence
+    | SessionUpdated
+    | AttachmentUpdated
+    | HistoryRead
+    | StatusChanged
+    | UnknownEvent
+)
 
 
 def event_to_json(event: Event) -> dict[str, object]:

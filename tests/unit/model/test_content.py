@@ -9,14 +9,36 @@ from hypothesis import strategies as st
 
 from guestwire.model.content import (
     MAX_CONTENT_DEPTH,
+    Attachment,
+    AvailableTime,
     ButtonResponse,
     Card,
     CardAction,
     Carousel,
     ContentItem,
+    DatePicker,
+    Form,
+    FormAnswer,
+    FormComponent,
+    FormInput,
+    FormIntroduction,
+    FormPage,
+    ListItem,
+    ListPicker,
+    ListSection,
+    PickerMessage,
     QuickReply,
+    QuickReplyV2,
+    TextContent,
+    WheelItem,
+    WheelPicker,
+    attachment,
     button_response,
     card,
+    carousel,
+    date_picker,
+    form,
+    list_picker,
     parse_content,
     quick_reply,
 )
@@ -65,6 +87,121 @@ JSON_VALUES = st.recursive(
             },
             ButtonResponse(type="QuickReply", text="t", payload="p", originating_message_id="m"),
         ),
+        (
+            {"contentType": "QuickReplyV2", "quickReplyV2": {"title": "T", "actions": [{"text": "A", "payload": "a"}]}},
+            QuickReplyV2(title="T", actions=(QuickReply(text="A", payload="a"),)),
+        ),
+        (
+            {
+                "contentType": "DatePicker",
+                "datePicker": {
+                    "title": "Delivery",
+                    "subtitle": "Next week",
+                    "imageUrl": "i",
+                    "dateMinimum": "a",
+                    "dateMaximum": "z",
+                    "availableTimes": [{"dateTime": "2026-05-11T08:00:00.000Z", "duration": 3600}],
+                },
+            },
+            DatePicker(
+                title="Delivery",
+                subtitle="Next week",
+                image_url="i",
+                date_minimum="a",
+                date_maximum="z",
+                available_times=(AvailableTime(date_time="2026-05-11T08:00:00.000Z", duration=3600),),
+            ),
+        ),
+        (
+            {
+                "contentType": "ListPicker",
+                "listPicker": {
+                    "receivedMessage": {"title": "Choose", "subtitle": "Some"},
+                    "replyMessage": {"title": "Extras", "subtitle": "Mine"},
+                    "sections": [
+                        {
+                            "title": "Tools",
+                            "multipleSelection": True,
+                            "items": [{"id": "b", "title": "Brush"}, {"id": "r", "title": "Roller", "subtitle": "25"}],
+                        }
+                    ],
+                },
+            },
+            ListPicker(
+                received_message=PickerMessage(title="Choose", subtitle="Some"),
+                reply_message=PickerMessage(title="Extras", subtitle="Mine"),
+                sections=(
+                    ListSection(
+                        title="Tools",
+                        multiple_selection=True,
+                        items=(ListItem(id="b", title="Brush"), ListItem(id="r", title="Roller", subtitle="25")),
+                    ),
+                ),
+            ),
+        ),
+        (
+            {
+                "contentType": "Form",
+                "form": {
+                    "cannedResponseId": "f",
+                    "showSummary": True,
+                    "introduction": {"title": "Two questions", "buttonText": "Start"},
+                    "formPages": [
+                        {
+                            "title": "You",
+                            "subtitle": "",
+                            "pageComponents": [
+                                {"formComponentType": "Input", "input": {"id": "n", "isRequired": True}},
+                                {"formComponentType": "DatePicker", "datePicker": {"id": "w"}},
+                                {
+                                    "formComponentType": "WheelPicker",
+                                    "wheelPicker": {"items": [{"id": "1", "title": "One"}]},
+                                },
+                            ],
+                        }
+                    ],
+                },
+            },
+            Form(
+                canned_response_id="f",
+                show_summary=True,
+                introduction=FormIntroduction(title="Two questions", button_text="Start"),
+                form_pages=(
+                    FormPage(
+                        title="You",
+                        subtitle="",
+                        page_components=(
+                            FormComponent(form_component_type="Input", input=FormInput(id="n", is_required=True)),
+                            FormComponent(form_component_type="DatePicker", date_picker=DatePicker(id="w")),
+                            FormComponent(
+                                form_component_type="WheelPicker",
+                                wheel_picker=WheelPicker(items=(WheelItem(id="1", title="One"),)),
+                            ),
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        (
+            {"contentType": "Form", "form": {"originatingMessageId": "m", "response": [{"id": "n", "component": {}}]}},
+            Form(originating_message_id="m", response=(FormAnswer(id="n", component={}),)),
+        ),
+        (
+            {
+                "contentType": "Attachment",
+                "attachment": {
+                    "id": "a",
+                    "mediaType": "Image",
+                    "url": "u",
+                    "filename": "f.png",
+                    "fileSize": 3,
+                    "mime": "i",
+                },
+            },
+            Attachment(id="a", media_type="Image", url="u", filename="f.png", file_size=3, mime="i"),
+        ),
+        ({"contentType": "Attachment", "attachment": {"id": "a"}}, Attachment(id="a")),
+        ({"contentType": "Text", "text": {"body": "Hi", "type": "Text"}}, TextContent(body="Hi", type="Text")),
     ],
 )
 def test_a_known_kind_is_typed(raw: dict[str, object], value: object) -> None:
@@ -138,6 +275,11 @@ def test_a_made_quick_reply_answers_with_its_text_unless_told() -> None:
         quick_reply("A", "a"),
         card(Card(title="T", actions=(CardAction(type="Link", text="Go", url="https://example.com"),))),
         button_response(ButtonResponse(type="Button", text="A", payload="a", originating_message_id="m")),
+        carousel(Carousel(cards=(Card(title="T"),))),
+        date_picker(DatePicker(title="D", available_times=(AvailableTime(date_time="x", duration=60),))),
+        list_picker(ListPicker(sections=(ListSection(title="S", items=(ListItem(id="i", title="I"),)),))),
+        form(Form(canned_response_id="f", form_pages=(FormPage(title="P"),))),
+        attachment(Attachment(id="a")),
     ],
 )
 def test_what_we_make_is_what_we_parse(item: ContentItem) -> None:

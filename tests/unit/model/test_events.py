@@ -8,14 +8,19 @@ import pytest
 
 from guestwire.model.content import quick_reply
 from guestwire.model.events import (
+    AttachmentStatus,
+    AttachmentUpdated,
     ConnectionStatus,
     ConversationStatus,
     ConversationUpdated,
     Event,
     Fate,
+    HistoryRead,
     Message,
+    Presence,
     ProviderError,
     Receipt,
+    SessionUpdated,
     StatusChanged,
     StatusError,
     Typing,
@@ -45,6 +50,8 @@ AT_MS = 1_698_400_800_001
                 client_id="c",
                 order_key="k",
                 late=True,
+                avatar="https://example.com/a.png",
+                in_reply_to="q",
             ),
             {
                 "type": "message",
@@ -60,6 +67,8 @@ AT_MS = 1_698_400_800_001
                 "clientId": "c",
                 "orderKey": "k",
                 "late": True,
+                "avatar": "https://example.com/a.png",
+                "inReplyTo": "q",
             },
         ),
         (ConversationUpdated(), {"type": "conversation-update"}),
@@ -131,6 +140,44 @@ AT_MS = 1_698_400_800_001
                 "retryIn": 2.0,
             },
         ),
+        (
+            Presence(sender="guest", kind="sign-in", name="Ada"),
+            {"type": "presence", "from": "guest", "kind": "sign-in", "name": "Ada"},
+        ),
+        (SessionUpdated(), {"type": "session-update"}),
+        (
+            SessionUpdated(
+                is_new=True,
+                read_only=True,
+                expires_at=AT,
+                duration_s=60,
+                max_attribute_bytes=2048,
+                replaced_session=True,
+            ),
+            {
+                "type": "session-update",
+                "isNew": True,
+                "readOnly": True,
+                "expiresAt": AT_MS,
+                "durationS": 60,
+                "maxAttributeBytes": 2048,
+                "replacedSession": True,
+            },
+        ),
+        (
+            AttachmentUpdated(
+                attachment_id="a", status=AttachmentStatus.FAILED, url="u", code="attachment-type", text="t"
+            ),
+            {
+                "type": "attachment-update",
+                "attachmentId": "a",
+                "status": "failed",
+                "url": "u",
+                "code": "attachment-type",
+                "text": "t",
+            },
+        ),
+        (HistoryRead(page=1, has_more=False), {"type": "history-read", "page": 1, "hasMore": False}),
         (
             UnknownEvent(reason=UnknownReason.NO_TYPE, raw="{}"),
             {"type": "unknown", "reason": "no-type", "raw": "{}"},
