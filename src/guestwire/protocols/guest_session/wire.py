@@ -8,8 +8,6 @@ Source: guest-session §4 [T] and §6 [D].
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Literal, TypeAlias, assert_never
 
 import msgspec
@@ -28,6 +26,7 @@ from guestwire.model.events import (
     UnknownReason,
 )
 from guestwire.model.times import parse_time
+from guestwire.model.wire_text import repaired_json, well_formed
 
 __all__ = [
     "MAX_FRAME_BYTES",
@@ -262,8 +261,6 @@ InboundFrame: TypeAlias = (
     GuestMessageFrame | GuestTypingFrame | EndFrame | HelloFrame | PingFrame | AckFrame | ReadFrame | StartNewFrame
 )
 
-_SURROGATE = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
-
 _encoder = msgspec.json.Encoder()
 _outbound: msgspec.json.Decoder[OutboundFrame] = msgspec.json.Decoder(OutboundFrame)
 _inbound: msgspec.json.Decoder[InboundFrame] = msgspec.json.Decoder(InboundFrame)
@@ -281,7 +278,7 @@ def encode(frame: OutboundFrame | InboundFrame) -> str:
 def decode_outbound(text: str) -> OutboundFrame | UnknownEvent:
     """Decode a frame that the provider sent."""
     try:
-        frame = _outbound.decode(_repaired(text))
+        frame = _outbound.decode(repaired_json(text))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return UnknownEvent(reason=_why(text, _OUTBOUND_TYPES), raw=text)
     if isinstance(frame, MessageFrame | BotMessageFrame) and not frame.text and not parse_content(frame.content):
@@ -292,7 +289,7 @@ def decode_outbound(text: str) -> OutboundFrame | UnknownEvent:
 def decode_inbound(text: str) -> InboundFrame | BadFrame:
     """Decode a frame that the guest sent."""
     try:
-        return _inbound.decode(_repaired(text))
+        return _inbound.decode(repaired_json(text))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return BadFrame(reason=_why(text, _INBOUND_TYPES), raw=text)
 
@@ -358,25 +355,6 @@ def _conversation_update(frame: ConversationUpdateFrame) -> ConversationUpdated:
         id=frame.id,
         seq=frame.seq,
     )
-
-
-def well_formed(text: str) -> str:
-    """Return the text with half emoji (lone surrogates), which UTF-8 can't write, as U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _repaired(text: str) -> str:
-    r"""Return a frame with its lone surrogates replaced: some providers cut texts in the middle of an emoji.
-
-    JSON may write them (`"\ud83d"`), browsers take them, and msgspec refuses the whole frame. Only frames with such an
-    escape, which are few, pay for the second decoder.
-    """
-    if not _SURROGATE.search(text):
-        return text
-    try:
-        return well_formed(json.dumps(json.loads(text), ensure_ascii=False))
-    except (ValueError, RecursionError):
-        return text
 
 
 def _why(text: str, known: frozenset[str]) -> UnknownReason:
