@@ -45,6 +45,8 @@ class Verdict:
     recovered: int = 0
     """Acknowledged after having been said again."""
     fates: Counter[str] = field(default_factory=Counter)
+    outcomes: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Text of a guest's message → its fate, and how often the provider has it."""
     said: int = 0
     """By the provider."""
     missed: int = 0
@@ -97,12 +99,13 @@ class _Session:
     first_seen: dict[str, float] = field(default_factory=dict)
 
 
-def check(events: Iterable[Event], *, has_history: bool) -> Verdict:
+def check(events: Iterable[Event], *, has_history: bool, shows_too_late: bool = False) -> Verdict:
     """Judge a run.
 
     Args:
         events: In the order of time, up to when all was quiet.
         has_history: The provider shows its messages later to who was away.
+        shows_too_late: It shows them later than the relay waits: any message may be called unconfirmed.
     """
     verdict = Verdict()
     sessions: dict[str, _Session] = defaultdict(_Session)
@@ -128,7 +131,7 @@ def check(events: Iterable[Event], *, has_history: bool) -> Verdict:
                 _take(event, sessions[event.session], verdict)
     for name, session in sorted(sessions.items()):
         _judge_views(name, session, verdict)
-        _judge_guest(name, session, verdict)
+        _judge_guest(name, session, verdict, may_doubt=shows_too_late)
         _judge_provider(name, session, verdict, has_history=has_history)
     return verdict
 
@@ -190,7 +193,7 @@ def _records(session: _Session) -> list[Event]:
     return list(view.records.values())
 
 
-def _judge_guest(name: str, session: _Session, verdict: Verdict) -> None:
+def _judge_guest(name: str, session: _Session, verdict: Verdict, *, may_doubt: bool) -> None:
     records = _records(session)
     own: dict[str, Event] = {}
     fates: dict[str, list[str]] = defaultdict(list)
@@ -229,6 +232,7 @@ def _judge_guest(name: str, session: _Session, verdict: Verdict) -> None:
         fate = steps[-1] if steps else "open"
         verdict.fates[fate] += 1
         in_doubt += "unconfirmed" in steps
+        verdict.outcomes[record.text] = (fate, counts[record.text])
         is_there = counts[record.text] > 0
         if not steps:
             verdict.stuck.append(f"{name}: {client} is still open")
@@ -238,7 +242,7 @@ def _judge_guest(name: str, session: _Session, verdict: Verdict) -> None:
             verdict.lost.append(f"{name}: {client} is called delivered and is not at the provider")
         if fate == "failed" and is_there:
             verdict.unexpected.append(f"{name}: {client} is called failed and is at the provider")
-    if in_doubt > len(session.closed):
+    if in_doubt > len(session.closed) and not may_doubt:
         verdict.unexpected.append(f"{name}: {in_doubt} messages in doubt after {len(session.closed)} lost connections")
     in_turn = [texts[text].seq for text in counts if text in texts]  # a Counter keeps the order of first arrival
     verdict.reordered += [f"{name}: at the provider {late} came after {seq}" for late, seq in _inversions(in_turn)]

@@ -25,7 +25,7 @@ import msgspec
 import uvloop
 
 from guestwire.gateway.app import create_gateway, drain
-from guestwire.gateway.relay import hub
+from guestwire.gateway.relay import hub, settling
 from guestwire.net.logs import configure_logging
 from guestwire.net.server import Server
 from guestwire.net.signals import stop_signals
@@ -33,7 +33,10 @@ from guestwire.settings import GatewaySettings, ProviderSettings, Secret
 from tests.chaos import ablations
 from tests.chaos.history import History
 
-__all__ = ["Order", "Report"]
+__all__ = ["SETTLE_S", "Order", "Report"]
+
+SETTLE_S = 2.0
+"""The relay's `T_settle`, shorter than in earnest, as is all else here."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +50,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         history: Where hits are noted.
         point: Its fail-point; none if empty.
         hit: At which time the fail-point kills.
+        waits: Times are counted from SIGUSR1 on only.
         ablations: What is broken in it on purpose, names of `ablations.ABLATIONS`.
         options: Further settings.
     """
@@ -58,16 +62,18 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     history: str
     point: str = ""
     hit: int = 0
+    waits: bool = False
     ablations: tuple[str, ...] = ()
     options: dict[str, float | str | bool] = {}
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A child was forked, accepts connections, or has ended (`code` as `subprocess` has it)."""
+    """A child was forked, accepts connections, heard SIGUSR1, or has ended (`code` as `subprocess` has it)."""
 
     number: int
     pid: int = 0
     is_ready: bool = False
+    is_armed: bool = False
     code: int | None = None
 
 
@@ -75,9 +81,15 @@ async def serve(order: Order, report: int) -> None:
     """Be a gateway until SIGTERM or the fail-point."""
     hits: Counter[str] = Counter()
     history = History(Path(order.history))
+    is_armed = not order.waits
+
+    def arm(_number: int, _frame: object) -> None:
+        nonlocal is_armed
+        is_armed = True
+        _write(report, Report(number=order.number, is_armed=True))
 
     def fail(name: str) -> None:
-        hits[name] += 1
+        hits[name] += is_armed
         if name == order.point and hits[name] == order.hit:
             history.add(f"gateway-{order.number}", "info", "hit", text=name)
             history.sync()
@@ -98,7 +110,9 @@ async def serve(order: Order, report: int) -> None:
         max_records=1_000_000,
         **order.options,  # type: ignore[arg-type]
     )
+    signal.signal(signal.SIGUSR1, arm)
     hub.TAKE_UP_PER_S = 200.0  # a life here is a second; of 16 chats all should be part of it
+    settling.SETTLE_S = SETTLE_S
     app = create_gateway(settings, fail_point=fail)
     async with stop_signals() as stop, Server(app, port=order.port, graceful_s=2):
         _write(report, Report(number=order.number, is_ready=True))

@@ -31,6 +31,7 @@ class Gateway:
         self.pid = 0
         self.code: int | None = None
         self._is_ready = asyncio.Event()
+        self._is_armed = asyncio.Event()
         self._has_ended = asyncio.Event()
 
     @property
@@ -55,6 +56,11 @@ class Gateway:
                 wait.cancel()
         return self._is_ready.is_set()
 
+    async def arm(self) -> None:
+        """Let its fail-point count from now on."""
+        self.send_signal(signal.SIGUSR1)
+        await self._is_armed.wait()
+
     async def ended(self) -> int:
         """Wait until the process is gone; return its code."""
         await self._has_ended.wait()
@@ -66,6 +72,8 @@ class Gateway:
         self.pid = report.pid or self.pid
         if report.is_ready:
             self._is_ready.set()
+        if report.is_armed:
+            self._is_armed.set()
         if report.code is not None:
             self.code = report.code
             self._has_ended.set()

@@ -82,6 +82,8 @@ class Tab:
         self.last = 0
         self.head = 0
         self.texts: set[str] = set()
+        self.status = ""
+        """The conversation's."""
         self.open: set[str] = set()
         """Client ids of messages that are in the view and not settled."""
         self.is_synced = False
@@ -312,6 +314,8 @@ class Tab:
             (self.open.discard if frame["status"] in FINAL else self.open.add)(client)
         elif client:
             self.open.add(client)
+        if kind == "conversation-update":
+            self.status = frame.get("status", self.status)
         if sender in {"agent", "bot"}:
             self.texts.add(frame["text"])
 

@@ -83,6 +83,7 @@ def test_a_good_run_is_clean() -> None:
     verdict = good().verdict()
     assert verdict.anomalies == {}
     assert (verdict.attempted, verdict.acknowledged, verdict.recovered, verdict.said, verdict.missed) == (2, 2, 1, 2, 1)
+    assert verdict.outcomes == {"text of c1": ("delivered", 1), "text of c2": ("unconfirmed", 0)}
     assert (verdict.fates, verdict.kills) == ({"delivered": 1, "unconfirmed": 1}, 1)
     assert "attempted=2 acknowledged=2 recovered=1 delivered=1 unconfirmed=1 said=2 missed=1 lost=0" in str(verdict)
 
@@ -189,6 +190,13 @@ def failed_and_there(story: Story) -> None:
     story.own(6, "c3")
     story.entry("text of c3")
     story.fate(7, "c3", "failed")
+
+
+def test_a_provider_that_is_too_late_leaves_doubts() -> None:
+    story = good()
+    in_doubt_without_a_reason(story)
+    story.add("g1/a", "info", "left")
+    assert check(story.events, has_history=False, shows_too_late=True).fates["unconfirmed"] == 2
 
 
 def in_doubt_without_a_reason(story: Story) -> None:

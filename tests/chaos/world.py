@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import signal
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -24,12 +25,14 @@ from guestwire.testing import eventually
 from guestwire.testing.fault_proxy import FaultProxy
 from tests.chaos.agent import Agent
 from tests.chaos.checker import Verdict, check
-from tests.chaos.gateway_child import Order
+from tests.chaos.gateway_child import SETTLE_S, Order
 from tests.chaos.gateways import Gateway, Gateways, free_port
 from tests.chaos.guest import Guest, Tab
 from tests.chaos.history import History, read_history
 
-__all__ = ["World", "chaos_world"]
+__all__ = ["World", "chaos_world", "gateways_and_clients"]
+
+_numbers = itertools.count(1)
 
 CLIENTS = 4
 """Connection pools that the guests share."""
@@ -64,6 +67,7 @@ class World:
         self.upstream = upstream
         self.gateways = gateways
         self.has_history = "history" in switches
+        self._shows_too_late = switches.get("history", {}).get("lagMs", 0) > SETTLE_S * 1000
         self.port = port
         self.guests: list[Guest] = []
         self.agent = Agent(emulator.url, clients[0], history, rng)
@@ -73,7 +77,6 @@ class World:
         self._has_ids = bool(switches.keys() & {"echo", "history"})
         self._ablations = ablations
         self._options = options
-        self._orders = 0
         self._bursts = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._talk: list[asyncio.Task[None]] = []
@@ -86,17 +89,19 @@ class World:
         """Where the gateway is, when it is."""
         return f"http://127.0.0.1:{self.port}"
 
-    async def start_gateway(self, *, point: str = "", hit: int = 0, port: int | None = None) -> Gateway:
+    async def start_gateway(
+        self, *, point: str = "", hit: int = 0, waits: bool = False, port: int | None = None
+    ) -> Gateway:
         """Start a gateway, perhaps one that will kill itself, and wait until it is ready or has ended."""
-        self._orders += 1
         order = Order(
-            number=self._orders,
+            number=next(_numbers),
             log_file=str(self._folder / "log" / "sessions.sqlite3"),
             port=self.port if port is None else port,
             provider_url=f"http://127.0.0.1:{self.upstream.port}",
             history=str(self.history.path),
             point=point,
             hit=hit,
+            waits=waits,
             ablations=self._ablations,
             options=dict(self._options),
         )
@@ -187,7 +192,8 @@ class World:
                 guest.tabs[-1].reload()
             await eventually(self._is_quiet, within_s=within_s)
         self.history.add("driver", "info", "quiet")
-        return check(read_history(self.history.path), has_history=self.has_history)
+        history = read_history(self.history.path)
+        return check(history, has_history=self.has_history, shows_too_late=self._shows_too_late)
 
     def _is_quiet(self) -> bool:
         for guest in self.guests:
@@ -285,12 +291,21 @@ class _Provider:
 
 
 @asynccontextmanager
+async def gateways_and_clients(folder: Path) -> AsyncIterator[tuple[Gateways, list[HttpClient]]]:
+    """Make what takes a moment to make."""
+    async with contextlib.AsyncExitStack() as stack:
+        gateways = await stack.enter_async_context(Gateways(folder))
+        yield gateways, [await stack.enter_async_context(HttpClient()) for _ in range(CLIENTS)]
+
+
+@asynccontextmanager
 async def chaos_world(
     folder: Path,
     *,
     seed: int,
     switches: Mapping[str, Mapping[str, int]] | None = None,
     ablations: tuple[str, ...] = (),
+    shared: tuple[Gateways, Sequence[HttpClient]] | None = None,
     **options: Any,
 ) -> AsyncIterator[World]:
     """Set a world up, without a gateway.
@@ -300,6 +315,7 @@ async def chaos_world(
         seed: Of everything that is random.
         switches: Capabilities and faults of the provider, by name.
         ablations: What is broken in its gateways.
+        shared: `gateways_and_clients` of several worlds at once.
         options: Further settings of its gateways.
     """
     rng = Random(seed)
@@ -311,8 +327,9 @@ async def chaos_world(
         for name, params in switches.items():
             emulator.org.faults.switch(FaultName(name), on=True, params=params)
         upstream = await stack.enter_async_context(FaultProxy("127.0.0.1", emulator.port))
-        gateways = await stack.enter_async_context(Gateways(folder))
-        clients = [await stack.enter_async_context(HttpClient()) for _ in range(CLIENTS)]
+        if shared is None:
+            shared = await stack.enter_async_context(gateways_and_clients(folder))
+        gateways, clients = shared
         port = stack.enter_context(contextlib.closing(free_port())).getsockname()[1]
         world = World(
             folder,
