@@ -218,9 +218,11 @@ async def main() -> None:
                 await page.screenshot(path=folder / f"{state}.png")
                 sys.stdout.write(f"{folder.name}/{state}\n")
 
-            async with running_stack() as stack:
-                async with opened(browser, f"{stack.chat_url}?name=Ada", variant) as page:
-                    await chat_states(stack, page, shoot)
+            async with (
+                running_stack() as stack,
+                opened(browser, f"{stack.chat_url}?name=Ada", variant) as page,
+            ):
+                await chat_states(stack, page, shoot)
             await relay_states(browser, variant, shoot)
             async with running_stack(mode="direct") as stack:
                 await trouble_states(stack, browser, variant, shoot)

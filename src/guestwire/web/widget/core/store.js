@@ -97,6 +97,11 @@ const MOVED = "moved";
 /** What only the owner of the site can mend: trying again would only fail again. */
 const HOPELESS = new Set(["bad-request", "not-found"]);
 
+/** What the same trouble is called: what has worked before is not forbidden. @type {Record<string, string>} */
+const ONCE_CONNECTED = { "blocked-or-unreachable": "unreachable" };
+/** @type {Record<string, string>} */
+const NEVER_CONNECTED = { "connection-lost": "not-connected" };
+
 /** Above every key: they are digits first. */
 const LAST_PLACE = "\uffff";
 
@@ -620,7 +625,7 @@ function troubleOf(state, now) {
   }
   if (state.troubleSince === undefined || now < state.troubleSince + CALM_MS) return undefined;
   const lost = error?.code ?? "connection-lost";
-  const code = !isOnline ? "offline" : lost === "connection-lost" && !hasConnected ? "not-connected" : lost;
+  const code = !isOnline ? "offline" : ((hasConnected ? ONCE_CONNECTED : NEVER_CONNECTED)[lost] ?? lost);
   return { level: "warning", code, text: error?.text, ...(isOnline && waitUntil(state.retryAt, now)), action: "try-now" };
 }
 

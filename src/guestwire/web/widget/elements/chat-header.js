@@ -40,12 +40,9 @@ export class ChatHeaderElement extends HTMLElement {
   /** @param {View} view */
   set view({ state, words, now, heading }) {
     const { transcript, extensions } = state;
-    const current = shownStatus(state, now);
     const mode = composerMode(state);
-    const isCut = state.status === "connected" && state.troubleSince !== undefined;
-    const status = mode === "ended" ? "ended" : isCut ? "reconnecting" : current;
-    const isFirst = status === "reconnecting" && !state.hasConnected;
-    const word = state.isEnding ? "ending" : isCut ? "offline" : isFirst ? "connecting" : status;
+    const word = statusWord(state, now);
+    const status = LOOKS[word] ?? shownStatus(state, now);
     setText(this.#title, heading || words.say("heading"));
     setText(this.#status, words.say(`status.${word}`));
     const who = word !== "connected" ? "" : state.isStuck ? words.say("with.nobody") : companion(transcript, words);
@@ -65,6 +62,23 @@ export class ChatHeaderElement extends HTMLElement {
     this.#initial = initial;
     this.#mark.replaceChildren(initial || icon("wire"));
   }
+}
+
+/** Words that look like another status. @type {Record<string, string>} */
+const LOOKS = { ended: "ended", offline: "reconnecting", resting: "disconnected" };
+
+/**
+ * @param {View["state"]} state
+ * @param {number} now
+ * @returns {string} What the status line says: a key of the words.
+ */
+function statusWord(state, now) {
+  const { status, troubleSince, hasConnected, error } = state;
+  if (state.isEnding) return "ending";
+  if (composerMode(state) === "ended") return "ended";
+  if (status === "connected" && troubleSince !== undefined) return "offline";
+  if (status === "failed" && error?.code === "too-many-tabs") return "resting";
+  return status === "reconnecting" && !hasConnected ? "connecting" : shownStatus(state, now);
 }
 
 /**

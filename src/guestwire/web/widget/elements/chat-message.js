@@ -172,7 +172,13 @@ export class RowView {
       this.#meta = undefined;
       return;
     }
-    this.#meta ??= el("p", { class: "meta", part: "meta" }, el("time"), el("span", { class: "state" }), el("span", { class: "actions" }));
+    this.#meta ??= el(
+      "p",
+      { class: "meta", part: "meta" },
+      el("time"),
+      el("span", { class: "state" }, el("bdi")),
+      el("span", { class: "actions" }),
+    );
     const [time, word, actions] = this.#meta.children;
     setText(time, sentAt === undefined ? "" : words.time(sentAt));
     setAttributes(time, {
@@ -181,7 +187,9 @@ export class RowView {
     });
     const reason = state === "failed" && code && words.has(`error.${code}`) ? `. ${words.say(`error.${code}`)}` : "";
     const wait = waitS ? `. ${words.say("wait.message", { n: waitS })}` : "";
-    setText(word, state ? words.say(`state.${state}`) + reason + wait : late ? words.say("state.late") : "");
+    const said = state ? words.say(`state.${state}`) + reason + wait : late ? words.say("state.late") : "";
+    setText(/** @type {Element} */ (word.firstElementChild), said);
+    setAttributes(word, { hidden: !said });
     const names = remedy ? REMEDIES[remedy].map((name) => [name, words.say(name)]) : [];
     // Only when they change: the focus may be on one.
     if (actions.textContent === names.map(([, label]) => label).join("")) return;
@@ -195,7 +203,7 @@ export class RowView {
  * @param {MessageRow} row
  */
 function remedyButton(name, label, row) {
-  const button = el("button", { type: "button", class: "remedy", part: `remedy remedy-${name}` }, label);
+  const button = el("button", { type: "button", class: "remedy", part: `remedy remedy-${name}`, dir: "auto" }, label);
   button.addEventListener("click", () => request(button, name === "edit" ? "chat-edit" : "chat-resend", row));
   return button;
 }
