@@ -191,10 +191,7 @@ def _relay(part: Mapping[str, Any]) -> str:
         f"Messages/s, {sizes['in_flight']} in flight over {chats[0]} chats unless it says otherwise:",
         "",
         _head(["", *[title for _, title in columns]]),
-        *[
-            _row(NAMES[name], [_number(row[key]) if row.get(key) else "–" for key, _ in columns])
-            for name, row in figures.items()
-        ],
+        *[_row(NAMES[name], [_number(row.get(key) or None) for key, _ in columns]) for name, row in figures.items()],
         "",
         f"Latency in ms, p50 / p99, at {sizes['rate']:g} messages/s over {sizes['rate_chats']} chats:",
         "what is added to the direct connection, which is the first row.",
@@ -204,11 +201,15 @@ def _relay(part: Mapping[str, Any]) -> str:
     for name, row in figures.items():
         less = {} if name == "direct" else base
         cells = [
-            " / ".join(f"{row[f'{way}_{p}_ms'] - less.get(f'{way}_{p}_ms', 0.0):.2f}" for p in ("p50", "p99"))
+            " / ".join(_difference(row, less, f"{way}_{p}_ms") for p in ("p50", "p99"))
             for way in ("up", "down", "both")
         ]
         lines.append(_row(NAMES[name], cells))
     return "\n".join(lines) + "\n"
+
+
+def _difference(row: Figures, less: Figures, key: str) -> str:
+    return f"{row[key] - less.get(key, 0.0):.2f}" if key in row else "–"
 
 
 def _sessions(part: Mapping[str, Any]) -> str:
@@ -231,7 +232,7 @@ def _growth(part: Mapping[str, Any]) -> str:
         _head(["chats", *[f"{NAMES[name]}: {what}" for name in figures for what in ("messages/s", "µs of processor")]])
     )
     for count in counts:
-        cells = [_number(figures[name][f"{key}_{count}"]) for name in figures for key in ("per_s", "cpu_us")]
+        cells = [_number(figures[name].get(f"{key}_{count}")) for name in figures for key in ("per_s", "cpu_us")]
         lines.append(_row(f"{count:,}", cells))
     return "\n".join(lines) + "\n"
 
@@ -244,7 +245,7 @@ def _resume(part: Mapping[str, Any]) -> str:
         "appends_per_s": "appends/s, one at a time",
     }
     lines = [_head(["a session's log", *columns.values()])]
-    lines += [_row(name, [_number(row[key]) for key in columns]) for name, row in part["figures"].items()]
+    lines += [_row(name, [_number(row.get(key)) for key in columns]) for name, row in part["figures"].items()]
     return "\n".join(lines) + "\n"
 
 
@@ -261,7 +262,9 @@ def _row(first: str, cells: Sequence[str]) -> str:
     return f"| {' | '.join([first, *cells])} |".replace("|  |", "| |")
 
 
-def _number(value: float) -> str:
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import platform
@@ -17,11 +18,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
+from picows import WSError
 
 from bench import measures, report, session_log
 from bench.load import most_chats, pin
@@ -93,9 +95,20 @@ class Bench:
     def __init__(self, sizes: Sizes, *, node: str) -> None:
         self.sizes = sizes
         self.node = node
+        self.failures: list[str] = []
         self.targets = [name for name in ("direct", *RELAYS) if name != "nginx" or nginx_program() is not None]
         if "nginx" not in self.targets:
             print("nginx is not installed, so it is left out (Debian, Ubuntu: apt-get install nginx-light).")
+
+    @contextlib.contextmanager
+    def _step(self, what: str) -> Iterator[None]:
+        """Announce a measurement; one that fails is noted, and the rest goes on."""
+        print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+        try:
+            yield
+        except (AssertionError, OSError, RuntimeError, WSError) as error:  # TimeoutError is an OSError
+            self.failures.append(f"{what}: {str(error) or type(error).__name__}")
+            print(f"         failed: {self.failures[-1]}", file=sys.stderr, flush=True)
 
     async def relay(self) -> Values:
         """Throughput, latency and memory of all targets."""
@@ -105,36 +118,39 @@ class Bench:
             for way in ("both", "up", "down"):
                 for name in self.targets:
                     for chats in sizes.chats if way == "both" else sizes.chats[:1]:
-                        _say(f"relay, round {number + 1}: {name}, {way}, {chats} chats")
+                        with self._step(f"relay, round {number + 1}: {name}, {way}, {chats} chats"):
+                            async with (
+                                Provider().serving() as provider,
+                                relay(name, provider, node=self.node) as server,
+                            ):
+                                per_s, cpu_us = await measures.throughput(
+                                    server,
+                                    provider,
+                                    chats=chats,
+                                    in_flight=sizes.in_flight,
+                                    seconds=sizes.seconds,
+                                    way=way,
+                                )
+                            found.add(name, f"{way}_per_s_{chats}", per_s)
+                            found.add(name, f"{way}_cpu_us_{chats}", cpu_us)
+                for name in self.targets:
+                    with self._step(f"relay, round {number + 1}: {name}, {way}, latency"):
                         async with Provider().serving() as provider, relay(name, provider, node=self.node) as server:
-                            per_s, cpu_us = await measures.throughput(
+                            p50, p99 = await measures.latency(
                                 server,
                                 provider,
-                                chats=chats,
-                                in_flight=sizes.in_flight,
+                                chats=sizes.rate_chats,
+                                rate=sizes.rate / (2 if way == "both" else 1),
                                 seconds=sizes.seconds,
                                 way=way,
                             )
-                        found.add(name, f"{way}_per_s_{chats}", per_s)
-                        found.add(name, f"{way}_cpu_us_{chats}", cpu_us)
-                for name in self.targets:
-                    _say(f"relay, round {number + 1}: {name}, {way}, latency")
-                    async with Provider().serving() as provider, relay(name, provider, node=self.node) as server:
-                        p50, p99 = await measures.latency(
-                            server,
-                            provider,
-                            chats=sizes.rate_chats,
-                            rate=sizes.rate / (2 if way == "both" else 1),
-                            seconds=sizes.seconds,
-                            way=way,
-                        )
-                    found.add(name, f"{way}_p50_ms", p50)
-                    found.add(name, f"{way}_p99_ms", p99)
+                        found.add(name, f"{way}_p50_ms", p50)
+                        found.add(name, f"{way}_p99_ms", p99)
             for name in self.targets[1:]:
                 for chats in sizes.idle_chats:
-                    _say(f"relay, round {number + 1}: {name}, {chats} idle chats")
-                    async with Provider().serving() as provider, relay(name, provider, node=self.node) as server:
-                        found.add(name, f"kib_{chats}", await measures.memory(server, provider, chats=chats))
+                    with self._step(f"relay, round {number + 1}: {name}, {chats} idle chats"):
+                        async with Provider().serving() as provider, relay(name, provider, node=self.node) as server:
+                            found.add(name, f"kib_{chats}", await measures.memory(server, provider, chats=chats))
         return found.medians()
 
     async def growth(self) -> Values:
@@ -145,18 +161,18 @@ class Bench:
             for chats in sizes.grown_chats:
                 count = min(chats, most_chats())
                 for name in ("gateway", "ws"):
-                    _say(f"growth, round {number + 1}: {name}, {count} chats")
-                    async with Provider().serving() as provider, relay(name, provider, node=self.node) as server:
-                        per_s, cpu_us = await measures.throughput(
-                            server,
-                            provider,
-                            chats=count,
-                            in_flight=min(sizes.in_flight, count),
-                            seconds=sizes.seconds,
-                            way="both",
-                        )
-                    found.add(name, f"per_s_{count}", per_s)
-                    found.add(name, f"cpu_us_{count}", cpu_us)
+                    with self._step(f"growth, round {number + 1}: {name}, {count} chats"):
+                        async with Provider().serving() as provider, relay(name, provider, node=self.node) as server:
+                            per_s, cpu_us = await measures.throughput(
+                                server,
+                                provider,
+                                chats=count,
+                                in_flight=min(sizes.in_flight, count),
+                                seconds=sizes.seconds,
+                                way="both",
+                            )
+                        found.add(name, f"per_s_{count}", per_s)
+                        found.add(name, f"cpu_us_{count}", cpu_us)
         return found.medians()
 
     async def sessions(self) -> Values:
@@ -186,8 +202,8 @@ class Bench:
                 ("relay", "first-message", "relay"),
                 ("relay, whole start", "open", "relay"),
             ):
-                _say(f"sessions, round {number + 1}: {name}")
-                await one(name, upstream_start, mode)
+                with self._step(f"sessions, round {number + 1}: {name}"):
+                    await one(name, upstream_start, mode)
         return found.medians()
 
     async def resume(self) -> Values:
@@ -197,41 +213,42 @@ class Bench:
         for ballast in (0, sizes.ballast):
             with scratch_folder() as folder:
                 path = folder / "log.sqlite3"
-                _say(f"resume: filling a log, {ballast} records beside")
-                pairs = await session_log.fill(path, sizes.lengths, ballast=ballast)
-                async with Provider().serving() as provider, gateway(provider, path) as server:
-                    epoch = session_log.EPOCH
-                    for _ in range(3 * sizes.rounds):
-                        for length, pair in pairs.items():
-                            row = f"{length} records, {ballast} beside"
-                            whole = await measures.resume(server, pair, records=length, after=0, epoch=epoch)
-                            last = await measures.resume(server, pair, records=5, after=length - 5, epoch=epoch)
-                            found.add(row, "resume_all_ms", whole)
-                            found.add(row, "resume_last_5_ms", last)
-                _say("resume: appends")
-                grown = await session_log.in_grown_logs(path, pairs, seconds=sizes.seconds / 2)
-                for length_text, values in grown.items():
-                    for key, value in values.items():
-                        found.add(f"{length_text} records, {ballast} beside", key, value)
+                pairs: dict[int, tuple[str, str]] = {}
+                with self._step(f"resume: filling a log, {ballast} records beside"):
+                    pairs = await session_log.fill(path, sizes.lengths, ballast=ballast)
+                    async with Provider().serving() as provider, gateway(provider, path) as server:
+                        epoch = session_log.EPOCH
+                        for _ in range(3 * sizes.rounds):
+                            for length, pair in pairs.items():
+                                row = f"{length} records, {ballast} beside"
+                                whole = await measures.resume(server, pair, records=length, after=0, epoch=epoch)
+                                last = await measures.resume(server, pair, records=5, after=length - 5, epoch=epoch)
+                                found.add(row, "resume_all_ms", whole)
+                                found.add(row, "resume_last_5_ms", last)
+                with self._step("resume: appends"):
+                    grown = await session_log.in_grown_logs(path, pairs, seconds=sizes.seconds / 2)
+                    for length_text, values in grown.items():
+                        for key, value in values.items():
+                            found.add(f"{length_text} records, {ballast} beside", key, value)
         return found.medians()
 
     async def log(self) -> Values:
         """The session log alone."""
-        with scratch_folder() as folder:
-            _say("log")
+        figures: dict[str, float] = {}
+        with self._step("log"), scratch_folder() as folder:
             figures = await session_log.measure(folder, seconds=self.sizes.seconds / 2, runs=self.sizes.rounds)
-        return dict(figures)
+        return {name: _short(value) for name, value in figures.items()}
 
     async def start(self) -> Values:
         """How long it takes to begin: the import, and the demo."""
         found = _Table()
         clock = "import time; t = time.perf_counter(); import guestwire; print((time.perf_counter() - t) * 1000)"
         for number in range(3 * self.sizes.rounds):
-            _say(f"start, round {number + 1}")
-            out = await asyncio.create_subprocess_exec(sys.executable, "-c", clock, stdout=subprocess.PIPE)
-            said, _ = await asyncio.wait_for(out.communicate(), READY_S)
-            found.add("import guestwire", "ms", float(said))
-            found.add("guestwire demo", "ms", await self._demo_ms())
+            with self._step(f"start, round {number + 1}"):
+                out = await asyncio.create_subprocess_exec(sys.executable, "-c", clock, stdout=subprocess.PIPE)
+                said, _ = await asyncio.wait_for(out.communicate(), READY_S)
+                found.add("import guestwire", "ms", float(said))
+                found.add("guestwire demo", "ms", await self._demo_ms())
         return found.medians()
 
     async def _demo_ms(self) -> float:
@@ -279,10 +296,6 @@ def _get(url: str) -> None:
         answer.read()
 
 
-def _say(what: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
-
-
 def _machine(node: str) -> Values:
     nginx = nginx_program()
     return {
@@ -299,8 +312,9 @@ def _output(command: list[str]) -> str:
     return done.stdout + done.stderr
 
 
-async def run(parts: list[str], sizes: Sizes, out: Path, node: str) -> None:
-    """Measure the parts, and write each to its file as soon as it is done."""
+async def run(parts: list[str], sizes: Sizes, out: Path, node: str) -> int:
+    """Measure the parts, and write each to its file as soon as it is done; return how many measurements failed."""
+    failed = 0
     bench = Bench(sizes, node=node)
     measure: dict[str, Callable[[], Awaitable[Values]]] = {name: getattr(bench, name) for name in PARTS}
     for name in parts:
@@ -312,10 +326,14 @@ async def run(parts: list[str], sizes: Sizes, out: Path, node: str) -> None:
             "load_average": [round(load_before, 2), round(os.getloadavg()[0], 2)],
             "took_s": round(time.monotonic() - begun),
             "sizes": vars(sizes),
+            "failures": bench.failures,
             "figures": figures,
         }
+        failed += len(bench.failures)
+        bench.failures = []
         out.mkdir(parents=True, exist_ok=True)
         (out / f"{name}.json").write_text(json.dumps(written, indent=1) + "\n")
+    return failed
 
 
 PARTS = ("start", "log", "sessions", "resume", "relay", "growth")
@@ -350,8 +368,10 @@ def main() -> None:
     out = options.out or (HERE.parent / "build" / "bench" if options.quick else HERE)
     pin(LOAD_CORE)
     most_chats()
-    uvloop.run(run(options.parts or list(PARTS), sizes, out / "results", options.node))
+    failed = uvloop.run(run(options.parts or list(PARTS), sizes, out / "results", options.node))
     report.write(out)
+    if failed:
+        sys.exit(f"{failed} measurements failed; see above, and `failures` in {out}/results.")
 
 
 if __name__ == "__main__":
