@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from guestwire.client.runner import PONG_LIMIT_S
 from guestwire.emulator.changes import GarbageSent, SocketsDropped
 from guestwire.emulator.faults import FaultName
 from guestwire.emulator.records import Stage
@@ -100,6 +101,10 @@ async def test_a_way_back_that_is_dead_leaves_a_doubt(w: World) -> None:
         await w.settled(one="delivered")
         with w.proxy.one_way(Direction.TO_CLIENT):
             await w.send("two")
+            await w.until(lambda: "two" in w.got())
+            began_at = w.clock.now()
+            await w.until(lambda: w.clock.now() > began_at + PONG_LIMIT_S + 1)
+            w.proxy.reset()  # or the close that we have begun would be waited for in real time
             await w.settled(two="unconfirmed")
         await w.send("three")
         await w.settled(three="delivered")

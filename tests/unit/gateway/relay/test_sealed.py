@@ -59,6 +59,18 @@ def test_an_expired_token_is_not_tried() -> None:
     assert seal(NEW, now_ms=60_000).open(OURS, sealed) is None
 
 
+def test_the_place_in_its_history_moves_and_nothing_else() -> None:
+    sealed = seal(NEW).seal(OURS, SESSION)
+    assert seal(NEW).place(OURS, sealed) is None
+    moved = seal(NEW, OLD, now_ms=30_000).moved(OURS, sealed, "p7")
+    assert seal(NEW).place(OURS, moved) == "p7"
+    assert seal(NEW).open(OURS, moved) == SESSION
+    assert seal(NEW, now_ms=60_000).open(OURS, moved) is None
+    assert seal(OLD).place(OURS, moved) is None
+    with pytest.raises(ValueError, match="Expected a provider session"):
+        seal(OLD).moved(OURS, moved, "p8")
+
+
 def test_a_key_file_is_made_once_and_is_nobody_elses(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     keys = read_keys(path)
