@@ -104,10 +104,11 @@ async def test_two_tabs_show_one_chat(stack: Stack, open_page: OpenPage) -> None
         await expect(guest.page.get_by_role("button", name="Start a new chat")).to_be_visible()
     assert len(stack.emulator.org.sessions) == 1
     await one.page.get_by_role("button", name="Start a new chat").click()
-    await expect(one.transcript.get_by_text(GREETING)).to_have_count(2)
-    await one.says("Once more")
+    for guest in (one, two):
+        await expect(guest.transcript.get_by_text(GREETING)).to_have_count(2)
+        await expect(guest.transcript.get_by_text("New chat")).to_have_count(1)
+    await two.says("Once more")
     await expect(one.message("Once more")).to_contain_text("Delivered")
-    await expect(one.transcript.get_by_text("New chat")).to_have_count(1)
 
 
 async def test_an_ended_chat_can_be_read_after_a_reload_and_begun_anew(stack: Stack, open_page: OpenPage) -> None:

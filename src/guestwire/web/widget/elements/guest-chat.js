@@ -34,7 +34,7 @@ const REFLECTED = {
 /* eslint-disable jsdoc/valid-types -- our events have hyphens in their names, JSDoc's namepaths none */
 /**
  * A chat with the people behind a Guestwire gateway. It connects when it is put into a page and closes everything when
- * it is taken out; being moved is neither. Language and direction are those of the nearest `lang` and `dir`.
+ * it is taken out; being moved is neither. Behind a relaying gateway it goes on after a reload, and in all tabs at once. Language and direction are those of the nearest `lang` and `dir`.
  *
  * All its parts stand in one shadow root, so that every region can be styled with `::part()` from the page.
  *
@@ -50,7 +50,7 @@ const REFLECTED = {
  * @slot intro - Greeting above the first message.
  *
  * @event guest-chat-status - The connection's status changed; `detail` is `{ status, error? }`.
- * @event guest-chat-message - A message, the guest's own included; `detail` is the event: `{ from, text, name?, … }`.
+ * @event guest-chat-message - A new message, the guest's own included; `detail` is the event: `{ from, text, name?, … }`.
  * @event guest-chat-ended - The conversation ended; `detail` is `{ reason? }`.
  * @event guest-chat-error - Something failed or was refused; `detail` is `{ code, text?, retryAfter? }`.
  *
@@ -160,7 +160,7 @@ export class GuestChatElement extends HTMLElement {
     this.#session.end();
   }
 
-  /** Start a new conversation; what was said stays above it. */
+  /** Start a new conversation, after an end in the same session where the gateway can; what was said stays above it. */
   startNew() {
     if (!this.#life) return;
     if (this.#session?.canStartNew) {
