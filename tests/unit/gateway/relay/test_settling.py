@@ -85,6 +85,7 @@ class World:
     last_at: float | None = None
     is_reading: bool = False
     is_broken: bool = False
+    knows_line: bool = True
     asked_later: int = 0
     on_read: Callable[[], None] = lambda: None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -95,6 +96,8 @@ class World:
         self.wake.clear()
 
     def ask(self) -> None:
+        if not self.knows_line:
+            return
         self.is_reading = True
         if not self.is_broken:
             asyncio.get_running_loop().call_soon(self._read)
@@ -247,6 +250,19 @@ async def test_its_age_counts_through_restarts_but_one_look_is_not_enough(w: Wor
     assert await w.settle("history", flight=flight) is AGAIN
     assert w.reads[-1] - w.reads[0] >= 1.0
     assert w.passed_s < 2.5
+
+
+async def test_a_reader_that_does_not_know_of_the_connection_yet_is_waited_for(w: World) -> None:
+    """A socket is open a moment before the news of it has gone round."""
+    w.knows_line = False
+
+    def know() -> None:
+        w.knows_line = True
+
+    w.later(0.1, know)
+    flight = Flight(OUTGOING, "one", w.clock.now() - 60)
+    assert await w.settle("history", flight=flight) is AGAIN
+    assert w.reads[0] == pytest.approx(0.1)
 
 
 async def test_looks_on_an_earlier_connection_do_not_count(w: World) -> None:
