@@ -236,11 +236,9 @@ class ByProvider:
             elif (wait_s := self._read_in_s(asked)) > 0:
                 await around.wait(wait_s)
             else:
+                asked += 1
                 self._reads.ask()
-                if self._reads.is_reading:
-                    asked += 1
-                else:  # the connection is open, and the reader will hear of it in a moment
-                    await around.wait(left_s)
+                await around.wait(left_s)  # for the read; or until the reader, too, has heard of the connection
         return None
 
     def _is_not_there(self, flight: Flight) -> bool:
