@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from guestwire.net.websocket import TOO_SLOW
+
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent
     from websockets.http11 import Request
@@ -26,6 +28,10 @@ few hundred peers that send a byte now and then, or nothing, hold connections fo
 
 STALLED_S = 10.0
 """A peer that takes nothing for this long is gone: a close would wait for ever behind what it does not read."""
+
+UNSENT_BYTES = 16 * 1024
+"""More than this in a WebSocket's transport, and its peer counts as one that takes nothing. With twice as much queued above
+it (`net.websocket.WRITABLE_BYTES`), 200 readers that stopped reading hold some 20 MB."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -130,10 +136,15 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
             self.transport.pause_reading()
         return event
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep little for a peer that reads slowly."""
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(UNSENT_BYTES)
+
     def pause_writing(self) -> None:
         """Give the peer its time from now on."""
         super().pause_writing()
-        self._stalled = self.loop.call_later(STALLED_S, self.transport.abort)
+        self._stalled = self.loop.call_later(STALLED_S, self._cut_off)
 
     def resume_writing(self) -> None:
         """Be patient again: it has read something."""
@@ -146,6 +157,11 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         if hasattr(self, "scope"):  # not without a handshake
             self.scope["extensions"].pop(LINK, None)
         super().connection_lost(exc)
+
+    def _cut_off(self) -> None:
+        # The peer will not read the code; our side should know why all the same.
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": TOO_SLOW})
+        self.transport.abort()
 
     def _calm(self) -> None:
         if self._stalled is not None:

@@ -30,10 +30,10 @@ __all__ = [
     "UpgradeRequest",
 ]
 
-WRITABLE_BYTES = 64 * 1024
+WRITABLE_BYTES = 32 * 1024
 """With more than this queued a socket is not writable; the size of the transport's own buffer below it."""
 
-WRITABLE_AGAIN_BYTES = 16 * 1024
+WRITABLE_AGAIN_BYTES = 8 * 1024
 """At or below this it is writable again: the distance keeps the signal from flickering with every frame."""
 
 CUT_OFF_BYTES = 1024 * 1024

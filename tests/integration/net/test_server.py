@@ -221,7 +221,7 @@ async def test_a_peer_that_stops_reading_is_cut_off(monkeypatch: pytest.MonkeyPa
         )
         await reader.readuntil(b"\r\n\r\n")
         reader._transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.wait_for(floods[0].closed_with, 10)
+        assert await asyncio.wait_for(floods[0].closed_with, 10) == 4411
         writer.close()
 
 
