@@ -164,6 +164,11 @@ export class GuestSessionClient {
     return this.#maxTextBytes;
   }
 
+  /** Whether the conversation has ended, and a new one may begin in the same session. */
+  get canStartNew() {
+    return this.#isRelay && (this.#hasEnded || this.#wantsNew);
+  }
+
   /** How many messages wait for an open socket. */
   get queued() {
     return this.#outbox.size;
@@ -215,9 +220,15 @@ export class GuestSessionClient {
    * @param {number} now
    */
   startNew(now) {
-    this.#wantsNew = this.#hasEnded && this.#isRelay;
-    if (this.#wantsNew && this.#link?.isLive) this.#effects.push({ type: "send-frame", text: START_NEW });
-    else this.start(now);
+    const isUnderWay = this.#wantsNew && this.#state !== "closed" && this.#state !== "failed";
+    if (isUnderWay) return;
+    this.#wantsNew = this.canStartNew;
+    if (this.#wantsNew && this.#link?.isLive) {
+      this.#hasEnded = false;
+      this.#effects.push({ type: "send-frame", text: START_NEW });
+    } else {
+      this.start(now);
+    }
   }
 
   /**
@@ -414,7 +425,7 @@ export class GuestSessionClient {
       this.#hasRenewed = false;
     }
     this.#openedAt = undefined;
-    if (this.#wantsNew && code === 1000) {
+    if (this.#wantsNew && (code === 1000 || code === 4499)) {
       this.#startElsewhere();
       return;
     }

@@ -69,7 +69,7 @@ export class ChatSession {
 
   /** Whether the conversation has ended, and a new one may begin in the same session. */
   get canStartNew() {
-    return this.#core.hasEnded && (this.#core.session?.extensions.includes("hello") ?? false);
+    return this.#core.canStartNew;
   }
 
   /** @returns {Session | undefined} */
