@@ -30,8 +30,8 @@ STALLED_S = 10.0
 """A peer that takes nothing for this long is gone: a close would wait for ever behind what it does not read."""
 
 UNSENT_BYTES = 16 * 1024
-"""More than this in a WebSocket's transport, and its peer counts as one that takes nothing. With twice as much queued above
-it (`net.websocket.WRITABLE_BYTES`), 200 readers that stopped reading hold some 20 MB."""
+"""More than this in a WebSocket's transport, and its peer counts as one that takes nothing. With twice as much queued
+above it (`net.websocket.WRITABLE_BYTES`), 200 readers that stopped reading hold some 20 MB."""
 
 
 class BoundedHttp(HttpToolsProtocol):

@@ -1,17 +1,21 @@
-"""A process that writes to a log and says on stdout what was acknowledged, until it is killed.
+"""Processes that write to a log and say what was acknowledged, until they are killed.
 
-python child.py DATABASE SEED [FAIL_POINT COUNT]
+Starting Python and loading the package takes a hundred times as long as a run. So this process loads once, then forks
+one for each line of its stdin, `{"path", "seed", "fail_point", "count", "says"}`; `says` is a FIFO that gets the
+process's id and then what was acknowledged. What became of it goes to stdout.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import random
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from guestwire.gateway.log import NewRecord, OutboxState, SessionRow, SqliteSessionLog
 from guestwire.model.ids import ClientId, SessionId
@@ -63,6 +67,18 @@ async def main(path: Path, seed: int, fail_point: str, count: int) -> None:
         await asyncio.gather(*(write(log, sid, seed, rng) for sid in sids))
 
 
+def run(order: dict[str, Any]) -> None:
+    """Be the process."""
+    os.dup2(os.open(order["says"], os.O_WRONLY), 1)
+    say(os.getpid())
+    asyncio.run(main(Path(order["path"]), order["seed"], order["fail_point"], order["count"]))
+
+
 if __name__ == "__main__":
-    point, hit = (sys.argv[3], int(sys.argv[4])) if len(sys.argv) > 3 else ("", 0)
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), point, hit))
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            run(json.loads(line))
+            os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        say(os.waitstatus_to_exitcode(status))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -25,21 +27,34 @@ IMAGES = 40
 SID = SessionId("a" * 32)
 
 
+@pytest.fixture(scope="module")
+def writers() -> Iterator[subprocess.Popen[str]]:
+    """The process that forks writers; what they write to stderr is shown when a test fails."""
+    with subprocess.Popen(
+        [sys.executable, str(CHILD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        yield process
+        process.kill()
+
+
 def run_and_kill(
-    path: Path, seed: int, after_lines: int, *fail_point: object
+    writers: subprocess.Popen[str], path: Path, seed: int, *, after_lines: int, fail_point: str = "", count: int = 0
 ) -> tuple[str, list[tuple[str, str, int, str]]]:
     """Start a writer, kill it after so many acknowledgements (or let its fail-point do so), return what it said."""
-    command = [sys.executable, str(CHILD), str(path), str(seed), *map(str, fail_point)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        lines = []
-        for line in child.stdout:
+    assert writers.stdin is not None
+    assert writers.stdout is not None
+    says = path.with_name(f"says-{seed}")
+    os.mkfifo(says)
+    order = {"path": str(path), "seed": seed, "fail_point": fail_point, "count": count, "says": str(says)}
+    writers.stdin.write(json.dumps(order) + "\n")
+    lines = []
+    with says.open(encoding="ascii") as said:
+        pid = int(said.readline())
+        for line in said:
             lines.append(line)
             if len(lines) == after_lines:
-                child.kill()
-        code = child.wait()
-        assert child.stderr is not None
-        assert code == -9, child.stderr.read()
+                os.kill(pid, signal.SIGKILL)
+    assert writers.stdout.readline() == "-9\n"
     acknowledged = []
     for line in lines:
         if line.endswith("\n"):  # the kill may have cut the last line
@@ -84,30 +99,30 @@ def check(path: Path, acknowledged: list[tuple[str, str, int, str]]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
-def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+def test_what_was_acknowledged_survives_kill_9(writers: subprocess.Popen[str], tmp_path: Path) -> None:
     """A process that is killed at random moments, again and again on one log, never loses or doubles a record."""
     rng = random.Random(20)
     path = tmp_path / "log.db"
     acknowledged: list[tuple[str, str, int, str]] = []
     for seed in range(KILLS):
-        first, new = run_and_kill(path, seed, rng.randrange(20, 400))
+        first, new = run_and_kill(writers, path, seed, after_lines=rng.randrange(10, 200))
         assert first == "opened", "a kill must not look like a restored backup"
         assert new
         acknowledged += new
         check(path, acknowledged)
-    assert len(acknowledged) > KILLS * 20
+    assert len(acknowledged) > KILLS * 10
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fail_point", ["before-commit", "after-commit"])
 @pytest.mark.parametrize("count", [1, 4, 9, 30])
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
-def test_killed_beside_a_commit(tmp_path: Path, fail_point: str, count: int) -> None:
+def test_killed_beside_a_commit(writers: subprocess.Popen[str], tmp_path: Path, fail_point: str, count: int) -> None:
     """Killed just before a commit nothing of it is there, just after it all of it; a new process goes on."""
     path = tmp_path / "log.db"
-    _, acknowledged = run_and_kill(path, 1, 10**9, fail_point, count)
+    _, acknowledged = run_and_kill(writers, path, 1, after_lines=10**9, fail_point=fail_point, count=count)
     check(path, acknowledged)
-    first, more = run_and_kill(path, 2, 40)
+    first, more = run_and_kill(writers, path, 2, after_lines=40)
     assert first == "opened"
     check(path, acknowledged + more)
 
