@@ -105,7 +105,7 @@ class HistoryReader:
         self._seen: dict[str, None] = {}
         self._changed = asyncio.Event()
         self._connection = 0
-        self._is_connected = False
+        self.is_connected = False
         self._look_again: list[float] = []
         self.connected_at = clock.now()
         self.first_at: float | None = None
@@ -124,7 +124,7 @@ class HistoryReader:
     def connected(self) -> None:
         """Begin to count reads anew, and read."""
         self.disconnected()
-        self._is_connected = True
+        self.is_connected = True
         self.connected_at = self._clock.now()
         self._look_again = [self.connected_at + seconds for seconds in LOOK_AGAIN_S]
         self.ask()
@@ -132,7 +132,7 @@ class HistoryReader:
     def disconnected(self) -> None:
         """Try no more until the next connection: the next one may be another session's."""
         self._connection += 1
-        self._is_connected = False
+        self.is_connected = False
         self.first_at = self.last_at = None
         self.first_read = asyncio.Event()
         self._look_again = []
@@ -145,14 +145,14 @@ class HistoryReader:
 
     def ask(self) -> None:
         """Read it now, when there is a connection."""
-        if self._is_connected:
+        if self.is_connected:
             self._asked.set()
             self._changed.set()
 
     def ask_later(self) -> None:
         """Read it a few times more, in the next minutes: something is in doubt that it may still show."""
         now = self._clock.now()
-        if self._is_connected:
+        if self.is_connected:
             self._look_again = sorted({*self._look_again, *(now + seconds for seconds in LOOK_LATER_S)})
             self._changed.set()
 

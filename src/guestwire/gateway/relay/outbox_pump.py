@@ -315,10 +315,12 @@ class OutboxPump:
             while not self._is_stopping:
                 self._wake.clear()
                 outgoing = await self._persist(lambda: self._outbox.next_outgoing(self._session.sid))
+                if outgoing is not None and outgoing.attempts and not self._has_looked.is_set():
+                    self._flight = self._found(outgoing)
+                self._has_looked.set()
                 if outgoing is None or outgoing.state is not OutboxState.SENDING:
                     self._is_forsaken = False
                     self._is_calm.set()
-                    self._has_looked.set()
                 if outgoing is None:
                     self._failure = None
                     self._is_empty.set()
@@ -351,10 +353,16 @@ class OutboxPump:
 
     async def _take_up(self, outgoing: Outgoing) -> None:
         """Settle what a gateway before us had in flight; here everything is settled before the next look."""
+        flight = self._flight
+        if flight is None or flight.outgoing.oseq != outgoing.oseq:
+            flight = self._found(outgoing)
+        await self._fly(flight, lambda: self._settling.settle(flight, self))
+
+    def _found(self, outgoing: Outgoing) -> Flight:
+        """Return what a gateway before us has sent, or was about to."""
         # Its age counts from the mark, however often gateways came and went since; a clock that was set back is no age.
         age_s = (now_ms(self._clock) - (outgoing.sent_at_ms or 0)) / 1000
-        flight = Flight(outgoing, bodies.read_outgoing(outgoing.body)[0], self._clock.now() - max(0.0, age_s))
-        await self._fly(flight, lambda: self._settling.settle(flight, self))
+        return Flight(outgoing, bodies.read_outgoing(outgoing.body)[0], self._clock.now() - max(0.0, age_s))
 
     async def _send_in_turn(self, outgoing: Outgoing) -> None:
         line = self._line
@@ -387,7 +395,6 @@ class OutboxPump:
         self._flight = flight
         self._is_in_flight = True
         self._flown.append(flight)
-        self._has_looked.set()
         try:
             settlement = await settle()
         finally:

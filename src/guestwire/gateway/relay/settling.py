@@ -146,6 +146,10 @@ class HistoryReads(Protocol):
     """What was read of the provider's history since the connection was opened, in monotonic seconds."""
 
     @property
+    def is_connected(self) -> bool:
+        """Whether the reader knows of the connection; the news of it is a change that wakes."""
+
+    @property
     def connected_at(self) -> float:
         """When the connection was opened."""
 
@@ -225,7 +229,7 @@ class ByProvider:
                 if age_s >= SETTLE_S:
                     return UNCONFIRMED
                 await around.wait(SETTLE_S - age_s)
-            elif not is_open:
+            elif not is_open or not self._reads.is_connected:  # a socket is open a moment before the news goes round
                 await around.wait(None)
             elif self._is_not_there(flight):
                 return UNCONFIRMED if flight.is_at_edge else AGAIN
@@ -238,7 +242,7 @@ class ByProvider:
             else:
                 asked += 1
                 self._reads.ask()
-                await around.wait(left_s)  # for the read; or until the reader, too, has heard of the connection
+                await around.wait(left_s)
         return None
 
     def _is_not_there(self, flight: Flight) -> bool:

@@ -144,6 +144,7 @@ class GuestSessionUpstream:
         )
         self._hold = JoinHold()
         self._hold_limit: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._order = asyncio.Lock()
         self._keeping = asyncio.Lock()
         self._capabilities = Capabilities()
@@ -205,13 +206,14 @@ class GuestSessionUpstream:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 tasks.create_task(self._pump.run())
-                helpers = [tasks.create_task(self._limit_end()), tasks.create_task(self._history.run())]
+                end_limit = tasks.create_task(self._limit_end())
                 try:
                     await self._talk()
                 finally:
                     self._pump.stop()
-                    for helper in helpers:
-                        helper.cancel()
+                    end_limit.cancel()
+                    if self._reading is not None:
+                        self._reading.cancel()
         except* SessionGone:
             pass  # erased: there is nobody to talk for
         except* Exception:  # noqa: BLE001 - the root of a task
@@ -313,7 +315,7 @@ class GuestSessionUpstream:
         if self._capabilities.history:
             self._history.connected()
             self._hold.begin()
-            self._limit_hold_from_now()
+            self._read_and_limit_hold()
 
     # --- what is recorded ---------------------------------------------------------------------------------------------
 
@@ -349,7 +351,7 @@ class GuestSessionUpstream:
                 else:
                     await self._kept(partial(self._session.provider_said, [*run]))
 
-    def _limit_hold_from_now(self) -> None:
+    def _read_and_limit_hold(self) -> None:
         first_read = self._history.first_read
 
         async def limit() -> None:
@@ -358,6 +360,8 @@ class GuestSessionUpstream:
 
         assert self._tasks is not None, "_run() is not running"  # noqa: S101 - a bug of ours
         self._hold_limit = self._tasks.create_task(limit(), name="guestwire-join-hold")
+        if self._reading is None:
+            self._reading = self._tasks.create_task(self._history.run(), name="guestwire-history")
 
     # --- the provider's session ---------------------------------------------------------------------------------------
 

@@ -250,6 +250,18 @@ async def test_a_doubt_of_a_gateway_before_us_ends_too(g: Gateway) -> None:
         await g.settled(one="delivered")
 
 
+async def test_what_was_to_be_sent_again_is_recognised_when_it_is_shown_first(g: Gateway) -> None:
+    """A gateway before us had given it up; the copy that it sent arrives after all."""
+    g.is_open = False
+    await g.leave_in_flight("one")
+    await g.log.settle(SID, 1, OutboxState.ACCEPTED)
+    g.provider.hear("one", "c-one")
+    async with g.running():
+        await g.settled(one="delivered")
+    assert g.provider.got == ["one"]
+    assert g.foreign == []
+
+
 async def test_equal_words_are_told_apart_by_what_is_in_flight(g: Gateway) -> None:
     """The one in flight first: the other one is in doubt, and nobody waits for it."""
     await g.leave_in_flight("same")

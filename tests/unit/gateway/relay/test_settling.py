@@ -85,7 +85,7 @@ class World:
     last_at: float | None = None
     is_reading: bool = False
     is_broken: bool = False
-    knows_line: bool = True
+    is_connected: bool = True
     asked_later: int = 0
     on_read: Callable[[], None] = lambda: None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,8 +96,7 @@ class World:
         self.wake.clear()
 
     def ask(self) -> None:
-        if not self.knows_line:
-            return
+        assert self.is_connected
         self.is_reading = True
         if not self.is_broken:
             asyncio.get_running_loop().call_soon(self._read)
@@ -254,12 +253,13 @@ async def test_its_age_counts_through_restarts_but_one_look_is_not_enough(w: Wor
 
 async def test_a_reader_that_does_not_know_of_the_connection_yet_is_waited_for(w: World) -> None:
     """A socket is open a moment before the news of it has gone round."""
-    w.knows_line = False
+    w.is_connected = False
 
     def know() -> None:
-        w.knows_line = True
+        w.is_connected, w.connected_at = True, w.clock.now()
 
     w.later(0.1, know)
+    w.connected_at -= 60.0  # of the connection before
     flight = Flight(OUTGOING, "one", w.clock.now() - 60)
     assert await w.settle("history", flight=flight) is AGAIN
     assert w.reads[0] == pytest.approx(0.1)
@@ -271,12 +271,12 @@ async def test_looks_on_an_earlier_connection_do_not_count(w: World) -> None:
     line = w.line
 
     def drop() -> None:
-        line.is_open = False
+        line.is_open = w.is_connected = False
         w.first_at = w.last_at = None
         w.later(10.0, come_back)
 
     def come_back() -> None:
-        line.is_open = True
+        line.is_open = w.is_connected = True
         w.connected_at = w.clock.now()
 
     w.later(0.5, drop)
