@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import os
 import selectors
@@ -111,8 +112,9 @@ async def serve(order: Order, report: int) -> None:
         **order.options,  # type: ignore[arg-type]
     )
     signal.signal(signal.SIGUSR1, arm)
+    faulthandler.register(signal.SIGUSR2)  # where it hangs, if it does
     hub.TAKE_UP_PER_S = 200.0  # a life here is a second; of 16 chats all should be part of it
-    settling.SETTLE_S = SETTLE_S
+    settling.SETTLE_S, settling.READS_APART_S = SETTLE_S, SETTLE_S / 5
     app = create_gateway(settings, fail_point=fail)
     async with stop_signals() as stop, Server(app, port=order.port, graceful_s=2):
         _write(report, Report(number=order.number, is_ready=True))

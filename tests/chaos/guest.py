@@ -32,7 +32,7 @@ SAY_AGAIN_S = 0.3
 RECORDS = frozenset({"message", "bot-message", "conversation-update", "receipt"})
 FINAL = frozenset({"delivered", "failed", "unconfirmed", "read"})
 
-LATER = frozenset({"outbox-full", "rate-limited", "log-unavailable", "busy"})
+LATER = frozenset({"too-many-waiting", "rate-limited", "log-unavailable", "busy"})
 """Errors that do not mean the message."""
 
 FOR_GOOD = frozenset({4400, 4401, 4403, 4412, 4499})

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from guestwire.testing import eventually
+from tests.chaos.gateways import Gateway
 from tests.chaos.world import World
 
 __all__ = ["POINTS", "kill_again_and_again", "takeover"]
@@ -31,11 +32,15 @@ MOST_HITS = 25
 """A fail-point kills at one of its first so many times, counted over all sessions."""
 
 
+MOST_LIFE_S = 2.5
+"""A gateway without a fail-point lives for at most so long. Messages in doubt need some of them to be settled."""
+
+
 async def kill_again_and_again(world: World, plan: Sequence[str], *, most_hits: int = MOST_HITS) -> None:
     """Start one gateway after another and kill each; leave one running.
 
     Args:
-        plan: Where each of them dies: a fail-point, or "" for any moment of its first second. The order is random.
+        plan: Where each of them dies: a fail-point, or "" for any moment. The order is random.
         most_hits: See `MOST_HITS`.
     """
     left = list(plan)
@@ -47,15 +52,27 @@ async def kill_again_and_again(world: World, plan: Sequence[str], *, most_hits: 
         gateway = await world.start_gateway(point=point, hit=world.rng.randint(1, most_hits))
         assert gateway.code in {None, -signal.SIGKILL}, f"a gateway did not start: {gateway.code}"
         try:
-            async with asyncio.timeout(HIT_LIMIT_S if point else world.rng.uniform(0.05, 1.0)):
+            async with asyncio.timeout(HIT_LIMIT_S if point else world.rng.uniform(0.05, MOST_LIFE_S)):
                 await gateway.ended()
         except TimeoutError:
             if point:
                 left.insert(0, point)
+                await assert_well(world, gateway)
             gateway.send_signal(signal.SIGKILL)
         await world.dead(gateway)
     assert not left, f"never reached: {Counter(left)}"
     await world.start_gateway()
+
+
+async def assert_well(world: World, gateway: Gateway) -> None:
+    """See that a gateway still answers; else say where it hangs."""
+    try:
+        async with asyncio.timeout(HIT_LIMIT_S):
+            await world.check_health()
+    except TimeoutError:
+        gateway.send_signal(signal.SIGUSR2)
+        await asyncio.sleep(0.5)  # it writes to the file of errors
+        raise AssertionError("a gateway hangs") from None
 
 
 async def takeover(world: World, *, other_port: int) -> None:

@@ -24,7 +24,7 @@ CAPABLE: Mapping[str, Mapping[str, int]] = {
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("provider", ["plain"])
+@pytest.mark.parametrize("provider", ["plain", "capable"])
 async def test_kill_9_loses_and_doubles_nothing(
     tmp_path: Path, provider: str, chaos_long: bool, chaos_seed: int, figures: Callable[..., None]
 ) -> None:

@@ -19,6 +19,7 @@ from guestwire.emulator.faults import FaultName
 from guestwire.emulator.org import Org
 from guestwire.emulator.records import Conversation, Stage
 from guestwire.model.events import epoch_ms
+from guestwire.model.http import HttpRequest
 from guestwire.net.http import HttpClient
 from guestwire.settings import EmulatorSettings
 from guestwire.testing import eventually
@@ -110,6 +111,11 @@ class World:
         is_ready = await gateway.ready()
         self.history.add("driver", "ok" if is_ready else "fail", "start", text=point)
         return gateway
+
+    async def check_health(self) -> None:
+        """Ask the gateway how it is."""
+        answer = await self._clients[0].send(HttpRequest("GET", f"{self.url}/health"))
+        assert answer.status == 200
 
     async def kill(self, gateway: Gateway) -> None:
         """Kill it from outside."""
