@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from guestwire.emulator.records import Stage
 from guestwire.errors import LogUnavailable
 from guestwire.gateway.log import NewRecord
 from guestwire.model.ids import SessionId
+from guestwire.model.token_bucket import TokenBucket
+from guestwire.protocols.guest_session.wire import ErrorFrame, TypingFrame
+from guestwire.testing import eventually
 from guestwire.testing.fault_proxy import Direction
 from tests.integration.gateway.upstream_world import SID, World, provider_ref, world
 
@@ -246,3 +250,54 @@ async def test_sliced_bytes_are_whole_frames(w: World) -> None:
             await w.settled(**{"ä" * 50: "delivered"})
             w.agent_says("ö" * 50)
             await w.heard("ö" * 50)
+
+
+class Tab:
+    """A browser's connection that only looks at what is not kept."""
+
+    tab = None
+    active_at = 0.0
+    seen = 0
+
+    def __init__(self) -> None:
+        self.shown: list[TypingFrame | ErrorFrame] = []
+
+    def show_volatile(self, frame: TypingFrame | ErrorFrame, after: int) -> None:
+        self.shown.append(frame)
+
+    def session_ended(self, at_seq: int) -> None:
+        raise AssertionError
+
+    def session_reopened(self) -> None:
+        raise AssertionError
+
+    def close_for(self, error_code: str) -> None:
+        raise AssertionError
+
+
+async def test_a_refusal_that_is_slower_than_the_pongs_is_shown_at_its_message(w: World) -> None:
+    """Nobody can take "delivered" back; the guest sees what the provider said, and of what."""
+    async with w.gateway():
+        tab = Tab()
+        w.session.readers.add(tab)
+        await w.send("first")
+        await w.settled(first="delivered")
+        w.switch(FaultName.DELAY_FRAMES, delayMs=200)
+        w.session.upstream._pump._bucket = TokenBucket(rate=1, burst=1000)  # type: ignore[attr-defined]
+        text = ""
+        for number in range(40):  # until the provider has had enough
+            text = f"m{number}"
+            await w.send(text)
+            await eventually(partial(is_delivered, w, text))
+            if text not in w.got():
+                break
+        w.clock.advance(0.5)
+        await eventually(lambda: tab.shown)
+        w.session.readers.discard(tab)
+    (shown,) = tab.shown
+    assert isinstance(shown, ErrorFrame)
+    assert (shown.code, shown.client_id) == ("rate-limited", text)
+
+
+async def is_delivered(w: World, text: str) -> bool:
+    return (await w.fates()).get(text) == "delivered"
