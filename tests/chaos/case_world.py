@@ -3,21 +3,72 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-from guestwire.gateway.log import NewRecord, SessionLog, SessionRow
-from guestwire.gateway.relay.tokens import token_hash
+from guestwire.gateway.log import NewRecord, SessionLog, SessionRow, SqliteSessionLog
+from guestwire.gateway.metrics import Metrics
+from guestwire.gateway.relay.hub import Hub
+from guestwire.gateway.relay.interface import FailPoint, SessionLink, no_fail_point
+from guestwire.gateway.relay.tokens import now_ms, token_hash
 from guestwire.model.ids import SessionId
+from guestwire.net.clock import Clock, SystemClock
+from guestwire.net.memory import open_in_memory
 from guestwire.protocols.guest_session.wire import MessageFrame, encode
+from guestwire.settings import GatewaySettings
 from tests.chaos.case_browser import Browser
-from tests.integration.gateway.relay_world import Guest, World
+from tests.integration.gateway.relay_world import PROVIDER, FakeUpstream, Guest, World
 
-__all__ = ["browser_of", "examples", "filled_session", "log_of", "members", "said"]
+__all__ = ["Light", "browser_of", "examples", "filled_session", "is_delivered", "light_gateway", "log_of", "said"]
 
 FAR_MS = 2**52
+
+
+class Light:
+    """A gateway without a server: a log on disk, the hub on it, sockets in memory; for cases that start hundreds."""
+
+    def __init__(self, log: SqliteSessionLog, hub: Hub, heard: list[str]) -> None:
+        self.log = log
+        self.hub = hub
+        self.heard = heard
+        self.upstreams: dict[SessionId, FakeUpstream] = {}
+        self.delivers = True
+
+    def make_upstream(self, session: SessionLink) -> FakeUpstream:
+        upstream = self.upstreams[session.sid] = FakeUpstream(session, self.heard)
+        upstream.delivers = self.delivers
+        return upstream
+
+    def browser(self, sid: SessionId, token: str, tab: str = "t") -> Browser:
+        return Browser(lambda: open_in_memory(self.hub.authorise, "ws://memory/ws"), sid, token, tab)
+
+
+@contextlib.asynccontextmanager
+async def light_gateway(
+    path: Path,
+    *,
+    clock: Clock | None = None,
+    heard: list[str] | None = None,
+    delivers: bool = True,
+    fail_point: FailPoint = no_fail_point,
+) -> AsyncIterator[Light]:
+    """Run one on this log for the length of an `async with`."""
+    clock = clock or SystemClock()
+    settings = GatewaySettings(provider=PROVIDER, log_file=path, max_connections_per_address=10_000)
+    async with SqliteSessionLog(path, now_ms=lambda: now_ms(clock), fail_point=fail_point) as log:
+        hub = Hub(settings, log, clock=clock, metrics=Metrics())
+        light = Light(log, hub, [] if heard is None else heard)
+        light.delivers = delivers
+        await hub.start(light.make_upstream)
+        try:
+            yield light
+        finally:
+            await hub.aclose()
 
 
 def browser_of(guest: Guest, tab: str = "t") -> Browser:
@@ -37,9 +88,11 @@ def examples(count: int, **options: Any) -> settings:
     )
 
 
-def members(frames: list[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:
-    """Return some members of each frame."""
-    return [tuple(frame.get(name) for name in names) for frame in frames]
+async def is_delivered(guest: Guest) -> bool:
+    """Return whether the outbox is empty; the upstream of `relay_world` may have missed a knock, so it gets another."""
+    session = guest.upstream.session
+    guest.upstream.wake()
+    return await session.log.next_outgoing(session.sid) is None
 
 
 async def log_of(world: World) -> SessionLog:

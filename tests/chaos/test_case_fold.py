@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -21,7 +22,7 @@ from guestwire.protocols.guest_session.wire import OutboundFrame, decode_outboun
 from guestwire.testing import FakeClock, eventually
 from tests.chaos.case_browser import Browser
 from tests.chaos.case_schema import SCHEMA, problems_of
-from tests.chaos.case_world import browser_of
+from tests.chaos.case_world import browser_of, is_delivered
 from tests.integration.gateway.relay_world import Guest, Tab, World, relay_world
 
 SHORT, LONG = 12, 300
@@ -103,11 +104,7 @@ async def play(world: World, clock: FakeClock, rng: Random, counts: Counter[str]
         await step(guest, rng, number, steady, restless)
     await steady.until(lambda: not steady.unacknowledged)
     session = guest.upstream.session
-
-    async def is_delivered() -> bool:
-        return await session.log.next_outgoing(guest.sid) is None
-
-    await eventually(is_delivered)
+    await eventually(partial(is_delivered, guest))
     has_ended = rng.random() < 0.5
     if has_ended:
         await guest.upstream.says(ConversationUpdated(status=ConversationStatus.ENDED, reason="agent-left"))

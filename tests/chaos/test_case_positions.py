@@ -63,7 +63,7 @@ async def look(
         await appending
         counts["raced"] += 1
     whole = head + races
-    if not reader.is_closed and whole > floor and (after is None or after < whole):
+    if not reader.is_closed:
         await reader.until(lambda: reader.is_closed or (reader.last or 0) >= whole)
     await reader.drop()
     assert reader.problems == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -14,7 +15,7 @@ from guestwire.gateway.relay.session import RelaySession
 from guestwire.model.events import Message, Typing
 from guestwire.testing import FakeClock, eventually
 from tests.chaos.case_browser import Browser
-from tests.chaos.case_world import browser_of
+from tests.chaos.case_world import browser_of, is_delivered
 from tests.integration.gateway.relay_world import Guest, World, relay_world
 
 SHORT, LONG = 25, 200
@@ -121,7 +122,7 @@ class Schedule:
     async def flood(self, tab: Browser) -> None:
         """Say more than may wait: what is too much is refused, and is sent when there is room."""
         upstream = self.guest.upstream
-        await eventually(self.is_delivered)
+        await eventually(partial(is_delivered, self.guest))
         upstream.delivers = False
         before = tab.counts["error-too-many-waiting"]
         for _ in range(MOST_WAITING + 3):
@@ -139,14 +140,14 @@ class Schedule:
         for tab in self.tabs:
             rounds = 0
             while tab.unacknowledged:
-                await eventually(self.is_delivered)
+                await eventually(partial(is_delivered, self.guest))
                 self.clock.advance(10)
                 await tab.connect()
                 await tab.until(lambda tab=tab: not tab.unacknowledged or self._refused(tab))  # type: ignore[misc]
                 rounds += 1
                 assert rounds < 10
             await tab.drop()
-        await eventually(self.is_delivered)
+        await eventually(partial(is_delivered, self.guest))
         head = (await log.head(sid)).head
         for tab in self.tabs[:MOST_TABS]:
             await tab.connect()
@@ -170,10 +171,6 @@ class Schedule:
         assert len(own) == len(self.said)
         heard = self.world.heard[self.heard_before :]
         assert heard == [text for _, text in own], "doubled, lost or reordered at the provider"
-
-    async def is_delivered(self) -> bool:
-        session = self.guest.upstream.session
-        return await session.log.next_outgoing(session.sid) is None
 
     @staticmethod
     def _refused(tab: Browser) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -12,7 +13,7 @@ import pytest
 from guestwire.model.events import Message
 from guestwire.testing import FakeClock, eventually
 from tests.chaos.case_browser import Browser
-from tests.chaos.case_world import browser_of
+from tests.chaos.case_world import browser_of, is_delivered
 from tests.integration.gateway.relay_world import Guest, World, relay_world
 
 SHORT, LONG = 8, 200
@@ -73,15 +74,11 @@ class Chat:
         new = new[: self.rng.randrange(1, 12)]
         self.said += new
         await self.guest.upstream.says(*new)
-        await eventually(self.is_delivered)
+        await eventually(partial(is_delivered, self.guest))
         head = await self.head()
         for reader in self.readers:
             if not reader.is_closed:
                 await reader.until_seq(head)
-
-    async def is_delivered(self) -> bool:
-        session = self.guest.upstream.session
-        return await session.log.next_outgoing(session.sid) is None
 
     async def trim(self) -> None:
         head = await self.head()
