@@ -34,11 +34,11 @@ REBUILD := $(shell test -x $(BIN)/python || echo rebuild)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo dev test test-python test-js browser fuzz check check-ruff check-mypy check-layers check-tsc \
-	check-eslint check-stylelint check-words bench format generate lock screenshots clean rebuild
+.PHONY: help install demo dev test test-python test-js browser fuzz chaos chaos-ablations check check-ruff check-mypy \
+	check-layers check-tsc check-eslint check-stylelint check-words bench format generate lock screenshots clean rebuild
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 # --- environments -----------------------------------------------------------------------------------------------------
 
@@ -107,6 +107,17 @@ test-python: $(DEV) browser
 
 fuzz: $(DEV) ## Write a million frames of raw bytes at the server (make test has a tenth of it)
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest tests/fuzz --fuzz-frames 1000000 --timeout 600 $(ARGS)
+
+# A seed gives the same schedule again: make chaos SEED=1763835000
+SEED ?= $(shell date +%s)
+
+chaos: $(DEV) ## Kill, cut off and crowd the relay at length (make test has the short forms; SEED=n repeats a run)
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest tests/chaos --ignore tests/chaos/test_ablations.py \
+	  -n $(WORKERS) --dist loadgroup --chaos-long --chaos-seed $(SEED) $(ARGS)
+
+chaos-ablations: $(DEV) ## Take each of the relay's guarantees away and see that the chaos tests notice
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest tests/chaos/test_ablations.py \
+	  --chaos-long --chaos-seed $(SEED) $(ARGS)
 
 test-js: $(DEV)
 	$(NODE) --test "tests/js/**/*.test.js"

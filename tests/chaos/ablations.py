@@ -7,20 +7,22 @@ guarantee; the rest goes on working, so that a run turns red for that one reason
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import apsw
 import msgspec
 
-from guestwire.gateway.log import NewRecord, OutboxState, SqliteSessionLog, transaction, writer
-from guestwire.gateway.relay import bodies
+from guestwire.gateway.log import NewRecord, OutboxState, Outgoing, SqliteSessionLog, transaction, writer
+from guestwire.gateway.relay import bodies, upstream
 from guestwire.gateway.relay.downstream import Downstream
+from guestwire.gateway.relay.interface import SessionLink
+from guestwire.gateway.relay.outbox_pump import OutboxPump
 from guestwire.gateway.relay.session import RelaySession
 from guestwire.gateway.relay.tokens import Pair, SessionTokens
 from guestwire.model.content import ContentItem
-from guestwire.model.events import Message
+from guestwire.model.events import Message, ProviderError
 from guestwire.model.ids import ClientId, SessionId
 from guestwire.model.secret import Secret
 from guestwire.model.times import format_time
@@ -50,6 +52,101 @@ def resend_at_once() -> None:
         return await settle(self, sid, oseq, state, **members)
 
     SqliteSessionLog.settle = settle_so  # type: ignore[method-assign]
+
+
+WINDOW = 4
+
+
+def window_of_four() -> None:
+    """Have up to four messages of a session in flight."""
+    mark_sending = transaction.Transaction.mark_sending
+
+    def mark_sending_so(self: transaction.Transaction, sid: SessionId, oseq: int, now_ms: int) -> None:
+        state = self._state(sid)
+        if oseq in state.open:
+            state.open = {oseq: state.open[oseq], **state.open}  # as if it were the oldest
+        mark_sending(self, sid, oseq, now_ms)
+
+    transaction.Transaction.mark_sending = mark_sending_so  # type: ignore[method-assign]
+    upstream.OutboxPump = _Lanes  # type: ignore[attr-defined, assignment]
+
+
+class _Lanes:
+    """Four pumps side by side; each sees every fourth message of the outbox."""
+
+    def __init__(self, session: SessionLink, **members: Any) -> None:
+        self._pumps = [OutboxPump(_Lane(session, number, self.wake), **members) for number in range(WINDOW)]
+        self.stopped = self
+
+    def __getattr__(self, name: str) -> Any:
+        def tell_all(*given: Any, **named: Any) -> Any:
+            answers = [getattr(pump, name)(*given, **named) for pump in self._pumps]
+            return answers[0]
+
+        return tell_all
+
+    def wake(self) -> None:
+        for pump in getattr(self, "_pumps", ()):
+            pump.wake()
+
+    async def wait(self) -> None:
+        for pump in self._pumps:
+            await pump.stopped.wait()
+
+    async def run(self) -> None:
+        await asyncio.gather(*(pump.run() for pump in self._pumps))
+
+    async def fail(self, code: str) -> None:
+        await asyncio.gather(*(pump.fail(code) for pump in self._pumps))
+
+    async def forsake(self) -> None:
+        await asyncio.gather(*(pump.forsake() for pump in self._pumps))
+
+    def refused(self, error: ProviderError) -> bool:
+        return any(pump.refused(error) for pump in self._pumps)
+
+    async def shown(self, messages: Sequence[Message]) -> Sequence[Message]:
+        for pump in self._pumps:
+            messages = await pump.shown(messages)
+        return messages
+
+
+class _Lane:
+    """A session whose log has every fourth message only, of the four oldest."""
+
+    def __init__(self, session: Any, number: int, wake: Callable[[], None]) -> None:
+        self._session = session
+        self._number = number
+        self._wake = wake
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session.log if name in _OF_THE_LOG else self._session, name)
+
+    @property
+    def log(self) -> Any:
+        return self
+
+    async def next_outgoing(self, sid: SessionId) -> Outgoing | None:
+        def query(connection: apsw.Connection) -> Outgoing | None:
+            rows = connection.execute(
+                f"SELECT {transaction.OUTGOING_COLUMNS} FROM outbox"
+                " WHERE sno = (SELECT sno FROM session WHERE sid = ?) AND state IN ('accepted', 'sending', 'waiting')"
+                " ORDER BY oseq LIMIT ?",
+                (sid, WINDOW),
+            ).fetchall()
+            oldest = map(transaction.outgoing_of, rows)
+            return next((outgoing for outgoing in oldest if outgoing.oseq % WINDOW == self._number), None)
+
+        found: Outgoing | None = await self._session.log._query(query)
+        return found
+
+    async def settle(self, *given: Any, **named: Any) -> int | None:
+        seq: int | None = await self._session.log.settle(*given, **named)
+        self._wake()
+        return seq
+
+
+_OF_THE_LOG = frozenset(name for name in dir(SqliteSessionLog) if not name.startswith("_"))
 
 
 def no_dedup_index() -> None:
@@ -156,6 +253,7 @@ def consumed_by_resume() -> None:
 
 ABLATIONS: dict[str, Callable[[], None]] = {
     "resend-at-once": resend_at_once,
+    "window-of-four": window_of_four,
     "no-dedup-index": no_dedup_index,
     "no-fence": no_fence,
     "live-before-replay": live_before_replay,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from guestwire.testing import eventually
 from tests.chaos.gateways import Gateway
 from tests.chaos.world import World
 
-__all__ = ["POINTS", "kill_again_and_again", "takeover"]
+__all__ = ["CAPABLE", "POINTS", "kill_again_and_again", "takeover"]
 
 POINTS = (
     "after-accept",
@@ -24,6 +24,12 @@ POINTS = (
     "after-append",
 )
 """The gateway's fail-points (`relay.interface.FailPoint`)."""
+
+CAPABLE: Mapping[str, Mapping[str, int]] = {
+    "echo": {"lossPercent": 5, "duplicatePercent": 3},
+    "history": {"lagMs": 300},
+}
+"""A provider that tells what it has, though not always and not at once."""
 
 HIT_LIMIT_S = 8.0
 """A fail-point that is not reached in this time has its turn later."""

@@ -11,7 +11,7 @@ import pytest
 
 from tests.chaos.ablations import ABLATIONS
 from tests.chaos.gateways import free_port
-from tests.chaos.kills import kill_again_and_again, takeover
+from tests.chaos.kills import CAPABLE, kill_again_and_again, takeover
 from tests.chaos.world import World, chaos_world
 
 GUESTS = 6
@@ -55,6 +55,7 @@ async def taken_over(world: World) -> None:
 
 CASES = {
     "resend-at-once": Case(killed(*["after-write"] * 3), frozenset({"duplicated"})),
+    "window-of-four": Case(killed(*["after-mark"] * 5), frozenset({"reordered"}), CAPABLE),
     "no-dedup-index": Case(killed(*["after-accept"] * 5), frozenset({"duplicated"})),
     "no-fence": Case(taken_over, frozenset({"duplicated", "unexpected"})),
     "live-before-replay": Case(killed(*["before-append"] * 4), frozenset({"gaps"})),
