@@ -6,7 +6,8 @@ what goes in comes out (total queue), that nothing comes out twice (unique ids),
 
 What is judged, once the run is quiet:
 
-- Each connection of a tab gets 1, 2, 3 … or what follows the position it named; a `seq` has one body for ever (G1, G2).
+- Each connection of a tab gets what follows the position it named, or 1, 2, 3 … when it named none; a `seq` has one
+  body for ever, and a session one epoch (G1, G2).
 - All tabs of a session show the same.
 - What the provider says is in every view once (G3, G4). A provider without history says it to its socket only: what it
   said while it had none is nobody's loss, nor is the end of what it said to a socket that then broke.
@@ -149,9 +150,13 @@ def _take(event: Event, session: _Session, verdict: Verdict) -> None:
         case "resend", _:
             session.again.add(event.client)
         case "welcome", _:
+            if any(epoch != event.epoch for epoch in session.epochs.values()):
+                verdict.unexpected.append(f"{event.actor} was told of another epoch")
             session.epochs[event.actor] = event.epoch
             if event.mode == "reset":
                 session.views[event.actor] = _View()
+                if event.after >= 0:
+                    verdict.unexpected.append(f"{event.actor} asked for what follows {event.after} and was reset")
             elif event.after + 1 != session.views[event.actor].next_seq:
                 verdict.unexpected.append(f"{event.actor} resumed after {event.after}, which is not its position")
         case "record", _:

@@ -23,7 +23,6 @@ from collections import Counter
 from pathlib import Path
 
 import msgspec
-import uvloop
 
 from guestwire.gateway.app import create_gateway, drain
 from guestwire.gateway.relay import hub, settling
@@ -126,6 +125,8 @@ def _child(order: Order, report: int) -> int:
     for name in order.ablations:
         ablations.ABLATIONS[name]()
     configure_logging("text", "warning")
+    import uvloop  # not on Windows, where these tests are left out
+
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(order, report))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from tests.chaos.ablations import ABLATIONS
 from tests.chaos.gateways import free_port
 from tests.chaos.kills import CAPABLE, kill_again_and_again, takeover
 from tests.chaos.world import World, chaos_world
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="fork and SIGKILL")
 
 GUESTS = 6
 

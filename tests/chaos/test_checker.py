@@ -163,6 +163,14 @@ def wrong_position(story: Story) -> None:
     story.welcome("g1/b", "resume", after=3)
 
 
+def reset_for_nothing(story: Story) -> None:
+    story.welcome("g1/b", "reset", after=5)
+
+
+def another_epoch(story: Story) -> None:
+    story.add("g1/b", "info", "welcome", mode="resume", epoch="other", after=5)
+
+
 def from_nowhere(story: Story) -> None:
     story.agent(6, "who said that?")
 
@@ -235,6 +243,8 @@ def never_settled(story: Story) -> None:
         (another_view, "unexpected"),
         (changed_body, "unexpected"),
         (wrong_position, "unexpected"),
+        (reset_for_nothing, "unexpected"),
+        (another_epoch, "unexpected"),
         (from_nowhere, "unexpected"),
         (sent_and_never_accepted, "unexpected"),
         (other_text, "unexpected"),

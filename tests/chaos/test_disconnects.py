@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from guestwire.testing.fault_proxy import Direction, FaultProxy
 from tests.chaos.checker import percentile
 from tests.chaos.guest import Guest, Tab
 from tests.chaos.world import World, chaos_world
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="fork and SIGKILL")
 
 GUESTS = 20
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests.chaos.gateway_child import SETTLE_S
 from tests.chaos.gateways import Gateways
 from tests.chaos.kills import POINTS
 from tests.chaos.world import World, chaos_world, gateways_and_clients
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="fork and SIGKILL")
 
 AT_ONCE = 12
 

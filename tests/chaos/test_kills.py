@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from tests.chaos.gateways import free_port
 from tests.chaos.kills import CAPABLE, POINTS, kill_again_and_again, takeover
 from tests.chaos.world import chaos_world
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="fork and SIGKILL")
 
 GUESTS = 16
 SECOND_TABS = 4
