@@ -228,7 +228,7 @@ def display_order(view: list[dict[str, Any]]) -> list[dict[str, Any]]:
             continue
         place = len(shown)
         if "orderKey" in frame:
-            while place and shown[place - 1].get("orderKey", "") > frame["orderKey"]:
-                place -= 1
+            later = (n for n, other in enumerate(shown) if other.get("orderKey", "") > frame["orderKey"])
+            place = next(later, place)
         shown.insert(place, frame)
     return shown

@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, settings
 from guestwire.gateway.log import NewRecord, SessionLog, SessionRow, SqliteSessionLog
 from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.relay.hub import Hub
-from guestwire.gateway.relay.interface import FailPoint, SessionLink, no_fail_point
+from guestwire.gateway.relay.interface import FailPoint, SessionLink, UpstreamFactory, no_fail_point
 from guestwire.gateway.relay.tokens import now_ms, token_hash
 from guestwire.model.ids import SessionId
 from guestwire.net.clock import Clock, SystemClock
 from guestwire.net.memory import open_in_memory
 from guestwire.protocols.guest_session.wire import MessageFrame, encode
 from guestwire.settings import GatewaySettings
+from guestwire.testing import FakeClock
 from tests.chaos.case_browser import Browser
 from tests.integration.gateway.relay_world import PROVIDER, FakeUpstream, Guest, World
 
@@ -56,19 +57,24 @@ async def light_gateway(
     heard: list[str] | None = None,
     delivers: bool = True,
     fail_point: FailPoint = no_fail_point,
+    upstreams: UpstreamFactory | None = None,
 ) -> AsyncIterator[Light]:
-    """Run one on this log for the length of an `async with`."""
+    """Run one on this log for the length of an `async with`; a clock of the test's is turned at its end."""
     clock = clock or SystemClock()
     settings = GatewaySettings(provider=PROVIDER, log_file=path, max_connections_per_address=10_000)
     async with SqliteSessionLog(path, now_ms=lambda: now_ms(clock), fail_point=fail_point) as log:
         hub = Hub(settings, log, clock=clock, metrics=Metrics())
         light = Light(log, hub, [] if heard is None else heard)
         light.delivers = delivers
-        await hub.start(light.make_upstream)
+        await hub.start(upstreams or light.make_upstream)
         try:
             yield light
         finally:
-            await hub.aclose()
+            closing = asyncio.ensure_future(hub.aclose())
+            while isinstance(clock, FakeClock) and not closing.done():
+                clock.advance(0.25)
+                await asyncio.sleep(0.005)
+            await closing
 
 
 def browser_of(guest: Guest, tab: str = "t") -> Browser:
