@@ -22,7 +22,7 @@ import apsw
 
 from guestwire.errors import ConfigError
 
-__all__ = ["SCHEMA_VERSION", "check_library", "lock_store", "open_reader", "open_writer"]
+__all__ = ["CHECKPOINT_PAGES", "SCHEMA_VERSION", "check_library", "lock_store", "open_reader", "open_writer"]
 
 SCHEMA_VERSION = 1
 
@@ -32,7 +32,9 @@ _OLDEST_SQLITE = (3, 51, 3)
 
 _BUSY_MS = 5000
 _LOCK_MS = 1000  # one that was killed lets go at once, one that is stopping within this; another one never will
-_CHECKPOINT_PAGES = 4000  # 16 MiB of write-ahead log; not tuned by measurement
+CHECKPOINT_PAGES = 4000
+"""16 MiB of write-ahead log, then the writer moves it into the database; not tuned by measurement."""
+
 _CACHE_KIB = 16384
 
 _TABLES = """
@@ -158,8 +160,8 @@ def open_writer(path: Path) -> apsw.Connection:
         "foreign_keys=ON",
         "secure_delete=ON",
         "mmap_size=0",
-        f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
-        f"journal_size_limit={2 * _CHECKPOINT_PAGES * 4096}",
+        "wal_autocheckpoint=0",  # the writer does it, and takes note of the pages before
+        f"journal_size_limit={2 * CHECKPOINT_PAGES * 4096}",
         f"cache_size=-{_CACHE_KIB}",
         "temp_store=MEMORY",
     ):

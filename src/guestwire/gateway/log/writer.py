@@ -26,8 +26,8 @@ import apsw
 
 from guestwire.errors import ChatError, LogUnavailable
 from guestwire.gateway.log.generation import Generation, GenerationFile, new_generation
-from guestwire.gateway.log.schema import lock_store, open_writer
-from guestwire.gateway.log.slack import zero_slack
+from guestwire.gateway.log.schema import CHECKPOINT_PAGES, lock_store, open_writer
+from guestwire.gateway.log.slack import wal_pages, zero_slack
 from guestwire.gateway.log.transaction import Row, Transaction
 from guestwire.model.ids import SessionId
 
@@ -120,6 +120,11 @@ class Writer:
         self._requests: queue.SimpleQueue[list[Request] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="guestwire-log-writer", daemon=True)
         self._commits = 0
+        self._wal = path.with_name(f"{path.name}-wal")
+        self._wal_frames = 0
+        self._checkpoint_at = CHECKPOINT_PAGES
+        self._written: set[int] | None = None
+        """Pages written since the last scrub, but for those that are in the write-ahead log still; None is unknown."""
         self._connection: apsw.Connection | None = None
         self.lost_records: bool = False
         """Whether the store was found to be older than it had been, so that every epoch was changed."""
@@ -168,6 +173,7 @@ class Writer:
         if self._max_pages is not None:
             connection.execute(f"PRAGMA max_page_count={self._max_pages}").fetchall()
         self._page_size = int(str(connection.execute("PRAGMA page_size").get))
+        connection.set_wal_hook(self._note_wal)
         self._transaction = Transaction(connection)
         self._generation = GenerationFile(self._generation_path)
         name, commits = "", 0
@@ -235,6 +241,8 @@ class Writer:
         if self._transaction.must_scrub:
             self._scrub(batch, outcome)
         self._deliver(outcome)
+        if self._wal_frames >= self._checkpoint_at:
+            self._checkpoint()
 
     def _attempt(self, batch: list[Request], outcome: Outcome) -> None:
         transaction = self._transaction
@@ -264,10 +272,29 @@ class Writer:
         with contextlib.suppress(apsw.Error):
             self._transaction.rollback()
 
+    def _note_wal(self, _connection: apsw.Connection, _name: str, frames: int) -> int:
+        self._wal_frames = frames
+        return int(apsw.SQLITE_OK)
+
+    def _checkpoint(self) -> None:
+        """Move into the database what no reader needs in the write-ahead log; whoever waited has its answer already."""
+        assert self._connection is not None  # noqa: S101 - opened
+        with contextlib.suppress(apsw.Error, OSError):
+            self._note_pages()
+            frames, moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            # What a reader still needs is moved later; asking again after each commit would cost more than it brings.
+            self._checkpoint_at = CHECKPOINT_PAGES if moved >= frames else frames + CHECKPOINT_PAGES // 4
+
+    def _note_pages(self) -> None:
+        """Remember which pages are in the write-ahead log; to be called before it may be begun anew."""
+        if self._written is not None:
+            self._written |= wal_pages(self._wal, self._page_size)
+
     def _fold(self) -> None:
         """Move the write-ahead log into the database, so that its space on a full disk can be used again."""
         assert self._connection is not None  # noqa: S101 - opened
-        with contextlib.suppress(apsw.Error), self._reading:
+        with contextlib.suppress(apsw.Error, OSError), self._reading:
+            self._note_pages()
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
     def _scrub(self, batch: list[Request], outcome: Outcome) -> None:
@@ -277,9 +304,11 @@ class Writer:
         try:
             connection.set_busy_timeout(_SCRUB_BUSY_MS)
             with self._reading:
+                self._note_pages()
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
                 connection.release_memory()
-                zero_slack(self._file, self._page_size)
+                zero_slack(self._file, self._page_size, self._written)
+            self._written = set()
             self._transaction.must_scrub = False
         except (apsw.Error, OSError, LogUnavailable) as error:
             scrubs = {request.future for request in batch if request.scrubs}

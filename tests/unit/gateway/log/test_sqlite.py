@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from guestwire.errors import ConfigError, LogUnavailable, SessionGone
-from guestwire.gateway.log import NewRecord, SessionRow, SqliteSessionLog
+from guestwire.gateway.log import NewRecord, SessionRow, SqliteSessionLog, slack, writer
 from guestwire.gateway.log.transaction import Transaction
 from guestwire.model.ids import ClientId, SessionId
 
@@ -190,6 +190,42 @@ async def test_an_erased_session_leaves_no_byte(tmp_path: Path, seed: int) -> No
                 assert mark(gone) not in content
             for there in sids[count:]:
                 assert mark(there) in content
+
+
+async def test_an_erasure_looks_only_at_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time does not grow with the file; what checkpoints had moved since the last one is looked at all the same."""
+    rng = random.Random(3)
+    looked: list[int | None] = []
+
+    def counting(file: int, page_size: int, pages: set[int] | None = None) -> int:
+        looked.append(None if pages is None else len(pages))
+        return slack.zero_slack(file, page_size, pages)
+
+    monkeypatch.setattr(writer, "zero_slack", counting)
+    monkeypatch.setattr(writer, "CHECKPOINT_PAGES", 30)
+    sids: list[SessionId] = []
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        filler = SessionId("f" * 32)
+        await log.create(row(filler))
+        for lap in range(8):
+            await log.append(filler, [record(b"filler" * 600, f"f{lap}.{n}") for n in range(100)])
+        for number in range(30):
+            sids.append(SessionId(f"{number:032x}"))
+            await log.create(row(sids[-1]))
+            for lap in range(4):
+                await asyncio.gather(*(talk(log, sid, number * 4 + lap, rng) for sid in sids[-8:]))
+            if number % 10 == 9:
+                for gone in sids[-9:-1:2]:
+                    sids.remove(gone)
+                    await log.erase(gone)
+                    assert mark(gone) not in files_of(tmp_path)
+                    assert mark(sids[-1]) in files_of(tmp_path)
+    pages = (tmp_path / "log.db").stat().st_size // 4096
+    assert looked[0] is None
+    later = [count for count in looked[1:] if count is not None]
+    assert len(later) == len(looked) - 1 == 11
+    assert max(later) > 40
+    assert sorted(later)[len(later) // 2] < pages / 10
 
 
 def files_of(folder: Path) -> bytes:
