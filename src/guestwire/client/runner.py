@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 from guestwire.client.event_queue import ROOM, EventQueue
 from guestwire.client.sessions import check_guest_session, create_guest_session, socket_base
@@ -64,6 +64,9 @@ class _Line:
     items: deque[SendFrame | None] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     asked: dict[str, asyncio.Future[None]] = field(default_factory=dict)
+    pings: dict[object, float] = field(default_factory=dict)
+    """Since when each ping has waited for its pong, oldest first."""
+    watch: asyncio.Task[None] | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
     is_open: bool = False
     is_held: bool = False
@@ -94,6 +97,8 @@ class _Line:
         for item in self.items:
             if item is not None:
                 self.answer(item, NotWritten())
+        if self.watch is not None:
+            self.watch.cancel()
         self.over.set()
 
 
@@ -178,16 +183,26 @@ class Runner:
             ConversationEnded: The conversation is over.
         """
         line = self._line
-        if not line.is_open:
+        if not line.is_open or line.socket is None:
             raise NotWritten
-        self.tell(lambda: self.core.send_now(text, client_id=client_id, content=content))
-        asked = line.asked[client_id] = asyncio.get_running_loop().create_future()
+        self.core.send_now(text, client_id=client_id, content=content)
         try:
-            await asked
+            if line.items:
+                await self._write_in_turn(line, client_id)
+            else:
+                for effect in self.core.effects():
+                    assert isinstance(effect, SendFrame), effect  # noqa: S101 - all else was done when it was asked for
+                    await line.socket.send_text(effect.text)
         except ConnectionLost:
+            await line.socket.aclose()
             await line.over.wait()
             raise
         return line.number
+
+    async def _write_in_turn(self, line: _Line, client_id: str) -> None:
+        asked = line.asked[client_id] = asyncio.get_running_loop().create_future()
+        self._settle()
+        await asked
 
     async def confirm(self, connection: int | None) -> None:
         """Return when the peer's edge has what was written to the open connection.
@@ -201,28 +216,35 @@ class Runner:
             raise NotWritten
         if connection not in {None, line.number} or not line.is_open or line.socket is None:
             raise ConnectionLost
-        pong = asyncio.ensure_future(_confirmed(line.socket))
+        ping = object()
+        line.pings[ping] = self._clock.now()
+        if line.watch is None or line.watch.done():
+            assert self._tasks is not None, "run() is not running"  # noqa: S101 - there is a line
+            line.watch = self._tasks.create_task(self._watch_pongs(line, line.socket))
         try:
-            await self._await_pong(line, pong)
-            if pong.done() and pong.result():
-                return
+            await line.socket.ping()
+            return
+        except ConnectionLost:
+            pass
         finally:
-            pong.cancel()
+            del line.pings[ping]
         await line.socket.aclose()
         await line.over.wait()  # so that what the peer said last has been told
         raise ConnectionLost(f"The connection was lost before the pong, or none came in {PONG_LIMIT_S:g} s.")
 
-    async def _await_pong(self, line: _Line, pong: asyncio.Future[bool]) -> None:
-        is_late = False
-        while not pong.done() and not is_late:
-            limit = asyncio.ensure_future(self._clock.sleep(PONG_LIMIT_S))
-            both: set[asyncio.Future[Any]] = {limit, pong}
-            try:
-                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                limit.cancel()
-            # While the app is busy nothing is read, and the pong may have come long ago.
-            is_late = not line.is_held
+    async def _watch_pongs(self, line: _Line, socket: ClientSocket) -> None:
+        """Close the connection when a pong is late; ends when it wakes and no ping waits."""
+        while line.pings:
+            now = self._clock.now()
+            left_s = next(iter(line.pings.values())) + PONG_LIMIT_S - now
+            if left_s > 0:
+                await self._clock.sleep(left_s)
+            elif line.is_held:
+                # While the app is busy nothing is read, and the pong may have come long ago.
+                line.pings = dict.fromkeys(line.pings, now)
+            else:
+                await socket.aclose()
+                return
 
     def _settle(self) -> None:
         for effect in self.core.effects():
@@ -381,11 +403,3 @@ class Runner:
                 del self._typing_until[sender]
                 self.transcript.stop_typing(sender)
         self.tell(lambda: self.core.timer_due(now))
-
-
-async def _confirmed(socket: ClientSocket) -> bool:
-    try:
-        await socket.ping()
-    except ConnectionLost:
-        return False
-    return True
