@@ -122,7 +122,7 @@ chaos-ablations: $(DEV) ## Take each of the relay's guarantees away and see that
 test-js: $(DEV)
 	$(NODE) --test "tests/js/**/*.test.js"
 
-bench: $(BENCH) ## Measure the gateway beside other relays, some 15 minutes (ARGS="--quick": two; see bench/README.md)
+bench: $(BENCH) ## Measure the gateway beside other relays, half an hour (ARGS="--quick": two; see bench/README.md)
 	$(BIN)/python -m bench.run $(ARGS)
 
 # --- checks -----------------------------------------------------------------------------------------------------------

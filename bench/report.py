@@ -20,6 +20,8 @@ NAMES = {
 COLOURS = {"gateway": "#0b5fff", "ws": "#2e7d32", "websockets": "#b26a00", "nginx": "#7b1fa2", "direct": "#607080"}
 BEGIN, END = "<!-- figures: written by bench/report.py -->", "<!-- end of figures -->"
 
+KEEPS_UP_MS = 1000.0
+
 Figures = Mapping[str, Any]
 
 
@@ -62,11 +64,19 @@ def _run(parts: Mapping[str, Any]) -> str:
     loads = ", ".join(
         f"{name} {part['load_average'][0]:g} → {part['load_average'][1]:g}" for name, part in parts.items()
     )
-    return (
-        f"Measured on {machine['cores']} shared cores ({machine['system']}) with {machine['python']},"
-        f" Node {machine['node'].removeprefix('v')} and nginx {machine['nginx'] or '(not installed)'}.\n"
-        f"Load average of the machine before and after each part, the load of the bench itself included: {loads}.\n"
-    )
+    lines = [
+        f"Measured on {machine['cores']} shared cores ({machine['system']}):",
+        f"{machine['python']}, Node {machine['node'].removeprefix('v')}, nginx {machine['nginx'] or 'not installed'}.",
+        f"Load average of the machine before and after each part, the load of the bench itself included: {loads}.",
+    ]
+    if any(part["load_average"][0] > machine["cores"] for part in parts.values()):
+        lines.append(
+            "**The machine was busy with other work**, which the gateway feels most, since it alone waits for the disk:"
+            " of this run only the processor time, the memory and the growth tell much."
+        )
+    failures = [each for part in parts.values() for each in part.get("failures", ())]
+    lines += [f"Failed: {each}." for each in failures]
+    return "\n".join(lines) + "\n"
 
 
 def _targets(parts: Mapping[str, Any]) -> str:
@@ -162,7 +172,8 @@ def _is_met(value: float, limit: float, *, more: bool) -> bool:
 
 
 def _times(value: float, limit: float, *, more: bool) -> str:
-    return f"{limit / value if more else value / limit:.1f} ×"
+    factor = limit / value if more else value / limit
+    return f"{factor:.1f} ×" if factor < 50 else "far"
 
 
 def _resumed(figures: Figures, length: int, beside: int) -> float:
@@ -209,7 +220,10 @@ def _relay(part: Mapping[str, Any]) -> str:
 
 
 def _difference(row: Figures, less: Figures, key: str) -> str:
-    return f"{row[key] - less.get(key, 0.0):.2f}" if key in row else "–"
+    if key not in row:
+        return "–"
+    # So long that messages queue: the rate is above what it relays, and the figure grows with the time measured.
+    return f"{row[key] - less.get(key, 0.0):.2f}" if row[key] < KEEPS_UP_MS else "does not keep up"
 
 
 def _sessions(part: Mapping[str, Any]) -> str:
