@@ -57,6 +57,9 @@ class Verdict:
     kills: int = 0
     stale_s: list[float] = field(default_factory=list)
     resume_s: list[float] = field(default_factory=list)
+    """From the attempt to `synced`."""
+    back_s: list[float] = field(default_factory=list)
+    """From when a tab learned that the network is back to `synced`."""
 
     @property
     def anomalies(self) -> dict[str, list[str]]:
@@ -73,6 +76,7 @@ class Verdict:
             f" reordered={len(self.reordered)} gaps={len(self.gaps)} unexpected={len(self.unexpected)}"
             f" stuck={len(self.stuck)} kills={self.kills} resumes={self.resumes}"
             f" stale-ms={'/'.join(stale)} resume-p95-ms={1000 * percentile(self.resume_s, 95):.0f}"
+            f" back-p95-ms={1000 * percentile(self.back_s, 95):.0f}"
         )
 
 
@@ -121,11 +125,12 @@ def check(events: Iterable[Event], *, has_history: bool, shows_too_late: bool = 
             case "online":
                 online[event.actor] = event.at
             case "resume" if event.kind == "invoke":
-                resuming[event.actor] = online.get(event.actor, event.at)
+                resuming[event.actor] = event.at
             case "resume" if event.actor in resuming:
                 verdict.resumes += 1
-                began = resuming.pop(event.actor)
-                verdict.resume_s.append(event.at - max(began, online.pop(event.actor, began)))
+                verdict.resume_s.append(event.at - resuming.pop(event.actor))
+                if event.actor in online:
+                    verdict.back_s.append(event.at - online.pop(event.actor))
             case "refused":
                 verdict.unexpected.append(f"{event.actor} was refused: {event.status}")
             case _ if event.session:

@@ -91,6 +91,7 @@ class Tab:
         self.is_over = False
         self.losses = 0
         self._online = asyncio.Event()
+        self._attempt: asyncio.Task[bool] | None = None
         self._epoch: str | None = None
         self._asked: int | None = None
         self._socket: ClientSocket | None = None
@@ -107,7 +108,14 @@ class Tab:
         """Be connected, again and again, until `close` or for good."""
         attempt = 0
         while not self.is_over:
-            if await self._connect():
+            self._online.clear()
+            self._attempt = asyncio.create_task(self._connect())
+            try:
+                await asyncio.wait({self._attempt})
+            except asyncio.CancelledError:
+                self._attempt.cancel()
+                raise
+            if not self._attempt.cancelled() and self._attempt.result():
                 attempt = 0
             if not self.is_over:
                 most_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt)
@@ -144,10 +152,12 @@ class Tab:
             self._spawn(self._close(self._socket))
 
     def be_online(self) -> None:
-        """Learn that the network is back: the next attempt is made at once."""
+        """Learn that the network is back: what was begun without it is given up, and the next attempt made at once."""
         if not self.is_synced:
             self._note("info", "online")
-        self._online.set()
+            self._online.set()
+            if self._attempt is not None:
+                self._attempt.cancel()
 
     def close(self) -> None:
         """Close the tab."""
@@ -224,7 +234,6 @@ class Tab:
         await socket.aclose()
 
     async def _wait(self, seconds: float) -> None:
-        self._online.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._online.wait()

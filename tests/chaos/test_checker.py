@@ -321,7 +321,8 @@ def test_a_resume_is_measured_from_when_the_network_is_back() -> None:
         ("ok", "resume"),
     ):
         story.add("g1/a", kind, what)
-    assert story.verdict().resume_s == [1.0, 1.0]
+    assert story.verdict().resume_s == [2.0, 1.0]
+    assert story.verdict().back_s == [1.0]
     assert story.verdict().resumes == 2
 
 

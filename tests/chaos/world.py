@@ -80,6 +80,7 @@ class World:
         self._options = options
         self._bursts = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._errors: list[BaseException] = []
         self._talk: list[asyncio.Task[None]] = []
         self._provider = _Provider(emulator.org, history, has_ids=self._has_ids, heard=self._heard)
 
@@ -147,8 +148,13 @@ class World:
         """Run something until the end of the world."""
         task: asyncio.Task[None] = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._note_end)
         return task
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._errors.append(error)
 
     @property
     def tabs(self) -> list[Tab]:
@@ -198,6 +204,8 @@ class World:
                 guest.tabs[-1].reload()
             await eventually(self._is_quiet, within_s=within_s)
         self.history.add("driver", "info", "quiet")
+        if self._errors:
+            raise self._errors[0]  # of somebody who should have gone on
         history = read_history(self.history.path)
         return check(history, has_history=self.has_history, shows_too_late=self._shows_too_late)
 
