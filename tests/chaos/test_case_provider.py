@@ -227,7 +227,7 @@ async def _end_with_five_waiting(world: Chats, way: str, storm: Storm, counts: C
                 await session.accept(ClientId(text), text)
             if way.startswith("later"):
                 refused = storm.refused
-                await eventually(lambda: storm.refused > refused)
+                await world.until(lambda: storm.refused > refused)
             if not way.endswith("restart"):
                 world.emulator.org.move(conversation, Stage.ENDED, ended_by="agent")
         if not way.endswith("restart"):
