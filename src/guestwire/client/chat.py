@@ -11,7 +11,7 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from guestwire.client.event_queue import ROOM
+from guestwire.client.event_queue import ROOM, TakeEvents
 from guestwire.client.runner import KeepSession, Runner
 from guestwire.client.sessions import check_details
 from guestwire.client.tokens import CallerTokens, TokenBroker, TokenProvider, TokenSource
@@ -42,6 +42,7 @@ def connect(
     session: GuestSession | None = None,
     keep_session: KeepSession | None = None,
     most_unread: int = ROOM,
+    take_events: TakeEvents | None = None,
     keeps_transcript: bool = True,
     transport: Transport | None = None,
     clock: Clock | None = None,
@@ -61,6 +62,8 @@ def connect(
             tried again later.
         most_unread: With so many events unread nothing more is read from the socket. One: the app is done with a frame,
             because it has asked for the next event, before the next frame is read.
+        take_events: Called, while the iteration waits, with what a frame says, in place of the iteration: a shorter way
+            for an app with thousands of chats. What it raises ends the iteration; it may wait, but not for `confirm`.
         keeps_transcript: Whether `transcript` is filled.
         transport: The network; ours by default, opened and closed with the chat.
         clock: The time; the computer's by default.
@@ -81,6 +84,7 @@ def connect(
         session=session,
         keep_session=keep_session,
         most_unread=most_unread,
+        take_events=take_events,
         keeps_transcript=keeps_transcript,
         transport=transport,
         clock=clock or SystemClock(),
@@ -107,6 +111,7 @@ class Chat:
         session: GuestSession | None,
         keep_session: KeepSession | None,
         most_unread: int,
+        take_events: TakeEvents | None,
         keeps_transcript: bool,
         transport: Transport | None,
         clock: Clock,
@@ -119,6 +124,7 @@ class Chat:
         self._given_session = session
         self._keep_session = keep_session
         self._most_unread = most_unread
+        self._take_events = take_events
         self._keeps_transcript = keeps_transcript
         self._given_transport = transport
         self._clock = clock
@@ -155,6 +161,7 @@ class Chat:
             clock=self._clock,
             keep_session=self._keep_session,
             most_unread=self._most_unread,
+            take_events=self._take_events,
             keeps_transcript=self._keeps_transcript,
         )
         # A plain task, not a task group: a group would wrap what the caller's body raises.

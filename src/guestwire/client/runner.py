@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias, assert_never
 
-from guestwire.client.event_queue import ROOM, EventQueue
+from guestwire.client.event_queue import ROOM, EventQueue, TakeEvents
 from guestwire.client.sessions import check_guest_session, create_guest_session, socket_base
 from guestwire.client.tokens import TokenSource
 from guestwire.errors import ChatError, ConnectionClosed, ConnectionLost, NotWritten
@@ -48,7 +48,7 @@ TYPING_SHOWN_MS = 5000
 """How long somebody types who names no `duration` (guest-session §4.3 rule 6)."""
 
 FLUSH_LIMIT_S = 2.0
-"""What is queued when we close gets this long to be written."""
+"""What is queued when we close gets this long to be written; an app that takes the last frames, twice that."""
 
 
 PONG_LIMIT_S = 10.0
@@ -116,12 +116,13 @@ class Runner:
         clock: Clock,
         keep_session: KeepSession | None = None,
         most_unread: int = ROOM,
+        take_events: TakeEvents | None = None,
         keeps_transcript: bool = True,
     ) -> None:
         """Prepare; `run` does the work."""
         self.core = core
         self.transcript = Transcript()
-        self.events = EventQueue(room=most_unread)
+        self.events = EventQueue(room=most_unread, take=take_events)
         self._keep_session = keep_session
         self._keeps_transcript = keeps_transcript
         self.error: ChatError | None = None
@@ -246,7 +247,7 @@ class Runner:
                 await socket.aclose()
                 return
 
-    def _settle(self) -> None:
+    def _settle(self, *, is_passing_on: bool = False) -> None:
         for effect in self.core.effects():
             self._do(effect)
         for event in self.core.events():
@@ -257,7 +258,7 @@ class Runner:
                 self._typing_until[event.sender] = self._clock.now() + shown_s
             if self._keeps_transcript:
                 self.transcript.apply(event)
-            self.events.put(event)
+            self.events.put(event, wakes=not is_passing_on)
         if self.core.state in {State.CLOSED, State.FAILED}:
             self._over.set()
         else:
@@ -310,6 +311,8 @@ class Runner:
 
     async def _cut_off(self, step: asyncio.Task[None]) -> None:
         await self._clock.sleep(FLUSH_LIMIT_S)
+        if self.events.is_taking:
+            await self._clock.sleep(FLUSH_LIMIT_S)
         step.cancel()
 
     async def _attempt(self, step: Callable[[], Awaitable[None]]) -> None:
@@ -346,9 +349,10 @@ class Runner:
                 writer = tasks.create_task(self._write(socket, line))
                 self.tell(lambda: self.core.opened(self._clock.now()))
                 async for text in socket:
-                    self.tell(partial(self.core.frame_received, text, self._clock.now()))
+                    self.core.frame_received(text, self._clock.now())
+                    self._settle(is_passing_on=True)
                     line.is_held = True
-                    await self.events.room()
+                    await self.events.pass_on()
                     line.is_held = False
                 writer.cancel()
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from random import Random
 
 import pytest
@@ -168,6 +169,35 @@ async def test_no_frame_is_read_before_the_app_is_done_with_the_last() -> None:
         await confirmed
         assert [event.text for event in app.events if isinstance(event, Message)] == ["a", "b"]
         assert chat.transcript.rows == []
+    await app.task
+
+
+async def test_frames_are_handed_over_one_at_a_time_and_the_pong_comes_behind_them() -> None:
+    provider = Provider()
+    taken: list[str] = []
+    gate = asyncio.Event()
+
+    async def take(events: Sequence[Event]) -> None:
+        taken.extend(event.text for event in events if isinstance(event, Message))
+        await gate.wait()
+
+    async with provider.connect(most_unread=1, take_events=take) as chat:
+        app = App(chat)
+        await app.connected()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        for text in ("a", "b"):
+            provider.sockets[0].send(f'{{"type":"message","from":"agent","text":"{text}"}}')
+        confirmed = asyncio.create_task(chat.confirm())
+        await eventually(lambda: taken)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert taken == ["a"]
+        assert not confirmed.done()
+        gate.set()
+        await confirmed
+        assert taken == ["a", "b"]
+        assert not any(isinstance(event, Message) for event in app.events)
     await app.task
 
 

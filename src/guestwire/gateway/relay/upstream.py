@@ -2,8 +2,9 @@
 
 Theory of operation. Two tasks for each session that is in use: the *talk* reads what happens, one event at a time, and
 does not ask for the next before the session has made this one durable (`most_unread=1`: nor is the next frame read from
-the socket). The *pump* (`outbox_pump`) sends. The provider's session is kept, sealed, before it is used, so that a
-gateway after us goes on with the same one.
+the socket). While it waits, the task that reads the socket does the same with each frame (`take_events`). The *pump*
+(`outbox_pump`) sends. The provider's session is kept, sealed, before it is used, so that a gateway after us goes on
+with the same one.
 
 The client library connects, comes back after a loss, and makes a new provider session, once, when the old one is
 refused: what was in flight is in doubt then, the guest is told, and what waits goes to the new one. Only when the
@@ -263,6 +264,7 @@ class GuestSessionUpstream:
             session=self._provider_session,
             keep_session=self._keep,
             most_unread=1,
+            take_events=self._take_all,
             keeps_transcript=False,
             transport=shared.transport,
             clock=self._clock,
@@ -280,6 +282,10 @@ class GuestSessionUpstream:
                 self._chat = None
         self._provider_session = chat.session
         return chat.error
+
+    async def _take_all(self, events: Sequence[Event]) -> None:
+        for event in events:
+            await self._take(event)
 
     async def _take(self, event: Event) -> None:
         match event:
