@@ -45,7 +45,6 @@ MAYBE_BOOL = st.none() | st.booleans()
 METADATA = st.none() | st.dictionaries(TEXTS, TEXTS, max_size=3)
 EVENTS = st.builds(
     EventBody,
-    LogoutEvent,
     event_type=TEXTS,
     presence=st.none() | st.builds(PresenceBody, type=TEXTS),
     typing=st.none() | st.builds(TypingBody, type=TEXTS, duration=MAYBE_INT, duration_ms=MAYBE_INT),
