@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from guestwire.errors import ChatError
 from guestwire.testing import eventually
 from tests.chaos.gateways import Gateway
 from tests.chaos.world import World
@@ -75,6 +76,10 @@ async def assert_well(world: World, gateway: Gateway) -> None:
     try:
         async with asyncio.timeout(HIT_LIMIT_S):
             await world.check_health()
+    except ChatError:
+        # It has reached its fail-point after all, this very moment.
+        async with asyncio.timeout(HIT_LIMIT_S):
+            await gateway.ended()
     except TimeoutError:
         gateway.send_signal(signal.SIGUSR2)
         await asyncio.sleep(0.5)  # it writes to the file of errors
