@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 from guestwire.errors import (
@@ -52,6 +52,8 @@ async def _bodies(log: SessionLog, after: int = 0) -> list[str]:
     page = await log.read(_SID, after)
     assert page is not None
     assert [record.seq for record in page.records] == list(range(after + 1, after + 1 + len(page.records)))
+    at_hand = log.recent(_SID, after)
+    assert at_hand is None or at_hand == (await log.head(_SID), page)
     return [record.body.decode() for record in page.records]
 
 
@@ -233,6 +235,67 @@ async def the_outbox_has_a_window_of_one(make_log: MakeLog) -> None:
         again = await log.accept(_SID, ClientId("a"), b"a", _record("a"))
         assert (again.seq, again.is_new, again.state) == (1, False, state.DELIVERED)
         assert await _bodies(log) == ["a", "b", "wait 1", "wait 2", "late echo", "doubt", "found"]
+
+
+async def what_is_sent_next_is_kept(make_log: MakeLog) -> None:
+    """Whoever asks after a change gets the oldest open message as it was kept: the same as after a restart."""
+    state = OutboxState
+    steps: tuple[Callable[[SessionLog], Awaitable[object]], ...] = (
+        lambda log: log.accept(_SID, ClientId("a"), b"a", _record("a")),
+        lambda log: log.accept(_SID, ClientId("b"), b"b", _record("b")),
+        lambda log: log.mark_sending(_SID, 1, 5),
+        lambda log: log.settle(_SID, 1, state.WAITING, record=_record("wait"), retry_at_ms=50),
+        lambda log: log.settle(_SID, 1, state.ACCEPTED),
+        lambda log: log.mark_sending(_SID, 1, 60),
+        lambda log: log.settle(_SID, 1, state.UNCONFIRMED, record=_record("doubt"), code="no-answer"),
+        lambda log: log.settle(_SID, 1, state.DELIVERED, record=_record("found")),
+        lambda log: log.mark_sending(_SID, 2, 70),
+        lambda log: log.end(_SID, _record("end"), 80, lambda _: _record("in doubt")),
+        lambda log: log.reopen(_SID, _record("again"), expires_ms=None),
+        lambda log: log.accept(_SID, ClientId("c"), b"c", _record("c")),
+    )
+    async with make_log("next") as log:
+        await log.create(_row())
+    answers: list[Outgoing | None] = []
+    for step in steps:
+        async with make_log("next") as log:
+            await step(log)
+            answers.append(await log.next_outgoing(_SID))
+            assert await log.next_outgoing(_SID) == answers[-1]
+        async with make_log("next") as log:
+            assert await log.next_outgoing(_SID) == answers[-1]
+    async with make_log("at once") as log:
+        await log.create(_row())
+        assert await log.next_outgoing(_SID) is None
+        for step, answer in zip(steps, answers, strict=True):
+            await step(log)
+            assert await log.next_outgoing(_SID) == answer
+        await log.erase(_SID)
+        await _refused(SessionGone, lambda: log.next_outgoing(_SID))
+
+
+async def what_is_at_hand_is_what_is_read(make_log: MakeLog) -> None:
+    """A log that answers without waiting says what it would say after waiting, of one session as of many."""
+    async with make_log("at hand") as log:
+        assert log.recent(_SID, 0) is None
+        for sid in (_SID, _OTHER):
+            await log.create(_row(sid))
+            log.subscribe(sid, lambda: None)
+        for number in range(1, 100):
+            records = [_record("x" * (number + extra)) for extra in range(number % 4)]
+            await asyncio.gather(log.append(_SID, records), log.append(_OTHER, records[:1]))
+            if number % 7 == 0:
+                await log.trim(_SID, number // 2)
+            for sid in (_SID, _OTHER):
+                position = await log.head(sid)
+                for after in range(position.floor, position.head + 2):
+                    for limit, max_bytes in ((100, 131072), (3, 131072), (100, number)):
+                        at_hand = log.recent(sid, after, limit, max_bytes)
+                        assert at_hand is None or at_hand == (position, await log.read(sid, after, limit, max_bytes))
+                for after in range(position.floor):
+                    assert log.recent(sid, after) is None
+        await log.erase(_SID)
+        assert log.recent(_SID, 0) is None
 
 
 async def an_end_settles_everything(make_log: MakeLog) -> None:
@@ -486,6 +549,8 @@ CHECKS = (
     a_log_is_trimmed_to_size,
     a_message_is_accepted_once,
     the_outbox_has_a_window_of_one,
+    what_is_sent_next_is_kept,
+    what_is_at_hand_is_what_is_read,
     an_end_settles_everything,
     a_wish_to_end_is_kept,
     an_ended_session_starts_anew,

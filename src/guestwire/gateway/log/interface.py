@@ -92,6 +92,14 @@ class SessionLog(Protocol):
             ResumeGap: `after` lies below the floor; what follows it was trimmed.
         """
 
+    def recent(
+        self, sid: SessionId, after: int, limit: int = 100, max_bytes: int = 131072
+    ) -> tuple[LogPosition, Page] | None:
+        """Return what `head` and `read` would, of one moment, when it is at hand; never waits.
+
+        `None` says nothing: ask them. The page is of committed records only, as theirs is.
+        """
+
     async def head(self, sid: SessionId) -> LogPosition:
         """Return the session's position."""
 

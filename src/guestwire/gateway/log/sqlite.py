@@ -1,8 +1,9 @@
 """The session log on SQLite: for one process, on a local disk.
 
 Three threads: the event loop asks, the writer writes (writer.py), the reader reads (reader.py). In the event loop there
-is, per session, where its log stands, and for sessions with subscribers the last records. Both are filled after the
-commit only, from what the writer delivers, so a reader that keeps up is answered without leaving the loop.
+is, per session, where its log stands, its oldest open message, and for sessions with subscribers the last records. All
+are filled after the commit only, from what the writer delivers, so whoever keeps up is answered without leaving the
+loop.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import Self, TypeVar, cast
 
 import apsw
@@ -52,10 +53,12 @@ _MAX_VIEWS = 50_000  # an estimated 300 bytes each; a session beyond it is asked
 class _View:
     """What the event loop knows of a session."""
 
-    __slots__ = ("position", "tail")
+    __slots__ = ("outgoing", "position", "tail")
 
     def __init__(self, position: LogPosition) -> None:
         self.position = position
+        self.outgoing: Outgoing | EllipsisType | None = ...
+        """The oldest open message; an ellipsis is "not known"."""
         self.tail: list[Record] = []
         """The last records, contiguous up to the head, or none."""
 
@@ -132,6 +135,7 @@ class SqliteSessionLog:
             self._is_open = False
             self._hand_over()
             await self._loop.run_in_executor(None, self._close)
+            self._views.clear()
 
     def __del__(self) -> None:
         if self._is_open:
@@ -209,9 +213,21 @@ class SqliteSessionLog:
             if after >= position.head:
                 return Page((), position.head)
             if view.tail and view.tail[0].seq <= after + 1:
-                start = after + 1 - view.tail[0].seq
-                return Page(take_while_fits(view.tail[start : start + limit], max_bytes), position.head)
+                return _page(view, after, limit, max_bytes)
         return await self._query(partial(queries.page, sid=sid, after=after, limit=limit, max_bytes=max_bytes))
+
+    def recent(
+        self, sid: SessionId, after: int, limit: int = 100, max_bytes: int = 131072
+    ) -> tuple[LogPosition, Page] | None:
+        """See `SessionLog`."""
+        view = self._views.get(sid)
+        if view is None:
+            return None
+        position, tail = view.position, view.tail
+        if after >= position.head:
+            return position, Page((), position.head)
+        # A tail holds nothing that was trimmed.
+        return (position, _page(view, after, limit, max_bytes)) if tail and tail[0].seq <= after + 1 else None
 
     async def head(self, sid: SessionId) -> LogPosition:
         """See `SessionLog`."""
@@ -246,9 +262,15 @@ class SqliteSessionLog:
 
     async def next_outgoing(self, sid: SessionId) -> Outgoing | None:
         """See `SessionLog`."""
+        view = self._views.get(sid)
+        if view is not None and view.outgoing is not ...:
+            return view.outgoing
         exists, outgoing = await self._query(partial(queries.next_outgoing, sid=sid))
         if not exists:
             raise SessionGone
+        # As with `head`: what was delivered meanwhile may be newer.
+        if view is not None and view.outgoing is ... and self._views.get(sid) is view:
+            view.outgoing = outgoing
         return outgoing
 
     async def mark_sending(self, sid: SessionId, oseq: int, now_ms: int) -> None:
@@ -387,6 +409,10 @@ class SqliteSessionLog:
             self._views.pop(sid, None)
         for sid, moved in outcome.moved.items():
             self._move(sid, moved)
+        for sid, outgoing in outcome.outboxes.items():
+            view = self._views.get(sid)
+            if view is not None:
+                view.outgoing = outgoing
         _resolve(outcome.results)
         if self._wakes:
             for sid in self._wakes.keys() if outcome.all_moved else (outcome.moved.keys() | outcome.gone):
@@ -404,10 +430,14 @@ class SqliteSessionLog:
         new = [Record(row[1], row[2], row[3], row[5], row[6], row[7]) for row in moved.rows]
         tail = view.tail
         if tail and new and tail[-1].seq + 1 != new[0].seq:
-            tail = []
-        kept = [record for record in (tail + new)[-_TAIL_RECORDS:] if record.seq > moved.floor]
-        self._tails_bytes += _size(kept) - _size(view.tail)
-        view.tail = kept
+            self._drop_tail(sid)
+            tail = view.tail
+        tail += new
+        gone = max(0, len(tail) - _TAIL_RECORDS)
+        while gone < len(tail) and tail[gone].seq <= moved.floor:
+            gone += 1
+        self._tails_bytes += _size(new) - _size(tail[:gone])
+        del tail[:gone]
         if self._tails_bytes > _TAILS_BYTES:
             # Rare, and cheap to repair: whoever needs a tail reads it from the store until new records come.
             for other in self._views.values():
@@ -444,6 +474,12 @@ def _resolve(answers: Answers) -> None:
                 future.set_result(value)
             else:
                 future.set_exception(error)
+
+
+def _page(view: _View, after: int, limit: int, max_bytes: int) -> Page:
+    """Return what follows `after` from the tail, which reaches back so far."""
+    start = after + 1 - view.tail[0].seq
+    return Page(take_while_fits(view.tail[start : start + limit], max_bytes), view.position.head)
 
 
 def _size(records: Sequence[Record]) -> int:

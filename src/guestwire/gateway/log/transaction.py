@@ -66,7 +66,7 @@ class SessionState:
         head: int,
         next_oseq: int,
         keys: set[str],
-        open_messages: dict[int, tuple[OutboxState, int]],
+        open_messages: dict[int, Outgoing],
         size: int,
         status: Status,
     ) -> None:
@@ -78,7 +78,7 @@ class SessionState:
         self.next_oseq = next_oseq
         self.keys = keys
         self.open = open_messages
-        """Open messages of the outbox in order: oseq → state and attempts."""
+        """Open messages of the outbox in order, by their oseq."""
         self.size = size
         """Bytes of the bodies of the records that are kept."""
         self.status = status
@@ -99,6 +99,8 @@ class Transaction:
         """Grows with every change; an operation that raises and has not changed it has changed nothing."""
         self.touched: dict[SessionId, tuple[SessionState, list[Row]]] = {}
         """Sessions changed by this transaction, with their new records."""
+        self.outboxes: dict[SessionId, SessionState] = {}
+        """Sessions whose open messages were changed by it."""
         self.gone: set[SessionId] = set()
         """Sessions erased by it."""
         self.all_moved = False
@@ -161,7 +163,8 @@ class Transaction:
             ),
         )
         self.gone.discard(session.sid)
-        self._touch(session.sid, self._state(session.sid))
+        state = self.outboxes[session.sid] = self._state(session.sid)
+        self._touch(session.sid, state)
 
     def set_provider(self, sid: SessionId, provider_ref: bytes) -> None:
         """See `SessionLog.set_provider`."""
@@ -205,6 +208,7 @@ class Transaction:
         self._execute("DELETE FROM session WHERE sid = ?", (sid,))  # the rest follows by its foreign keys
         self._forget(sid)
         self.touched.pop(sid, None)
+        self.outboxes.pop(sid, None)
         self.gone.add(sid)
 
     def expire(self, now_ms: int, limit: int) -> list[SessionId]:
@@ -324,9 +328,19 @@ class Transaction:
             "INSERT INTO outbox (sno, oseq, client_id, body, body_hash, state, message_seq) VALUES (?,?,?,?,?,?,?)",
             (state.sno, oseq, client_id, body, body_hash, OutboxState.ACCEPTED.value, seq),
         )
-        state.next_oseq += 1
-        state.open[oseq] = (OutboxState.ACCEPTED, 0)
         assert seq is not None  # noqa: S101 - the key was not there; tells mypy
+        state.next_oseq += 1
+        state.open[oseq] = Outgoing(
+            oseq=oseq,
+            client_id=client_id,
+            body=body,
+            state=OutboxState.ACCEPTED,
+            attempts=0,
+            sent_at_ms=None,
+            retry_at_ms=None,
+            message_seq=seq,
+        )
+        self.outboxes[sid] = state
         return Accepted(seq=seq, oseq=oseq, is_new=True, state=OutboxState.ACCEPTED)
 
     def mark_sending(self, sid: SessionId, oseq: int, now_ms: int) -> None:
@@ -335,15 +349,19 @@ class Transaction:
         oldest = next(iter(state.open), None)
         if oldest != oseq:
             raise LocalProtocolError(f"Expected the oldest open message, {oldest}, to be sent next, got {oseq}.")
-        current, attempts = state.open[oseq]
-        if current is not OutboxState.ACCEPTED:
-            raise LocalProtocolError(f"Expected message {oseq} to be accepted, it is {current}.")
+        message = state.open[oseq]
+        if message.state is not OutboxState.ACCEPTED:
+            raise LocalProtocolError(f"Expected message {oseq} to be accepted, it is {message.state}.")
+        sending = msgspec.structs.replace(
+            message, state=OutboxState.SENDING, attempts=message.attempts + 1, sent_at_ms=now_ms, retry_at_ms=None
+        )
         self.changes += 1
         self._execute(
             "UPDATE outbox SET state = ?, attempts = ?, sent_at_ms = ?, retry_at_ms = NULL WHERE sno = ? AND oseq = ?",
-            (OutboxState.SENDING.value, attempts + 1, now_ms, state.sno, oseq),
+            (sending.state.value, sending.attempts, now_ms, state.sno, oseq),
         )
-        state.open[oseq] = (OutboxState.SENDING, attempts + 1)
+        state.open[oseq] = sending
+        self.outboxes[sid] = state
 
     def settle(
         self,
@@ -359,20 +377,21 @@ class Transaction:
         """See `SessionLog.settle`."""
         state = self._state(sid)
         known = state.open.get(oseq)
-        if known is None:  # it is terminal, or there is none
+        if known is not None:
+            current, attempts = known.state, known.attempts
+        else:  # it is terminal, or there is none
             row = self._execute(
                 "SELECT state, attempts FROM outbox WHERE sno = ? AND oseq = ?", (state.sno, oseq)
             ).fetchone()
             if row is None:
                 raise LocalProtocolError(f"There is no message {oseq} in the outbox.")
-            known = (OutboxState(row[0]), int(row[1]))
-        current, attempts = known
+            current, attempts = OutboxState(row[0]), int(row[1])
         if current is target:
             return None
         if not can_become(current, target, attempts):
             raise LocalProtocolError(f"A message that is {current} can't become {target} (attempts: {attempts}).")
         self.changes += 1
-        self._settle(state, oseq, target, attempts, provider_id=provider_id, retry_at_ms=retry_at_ms, code=code)
+        self._settle(sid, state, oseq, target, provider_id=provider_id, retry_at_ms=retry_at_ms, code=code)
         if record is None:
             return None
         return self._append(sid, state, record, _receipt_key(oseq, target, attempts))
@@ -410,19 +429,12 @@ class Transaction:
         state = self._state(sid)
         if state.status is Status.ENDED:
             return []
-        rows = self._execute(
-            f"SELECT {OUTGOING_COLUMNS} FROM outbox"  # noqa: S608 - a constant
-            " WHERE sno = ? AND state IN ('accepted', 'sending', 'waiting') ORDER BY oseq",
-            (state.sno,),
-        ).fetchall()
-        settled = [
-            msgspec.structs.replace(message, state=after_end(message.state)) for message in map(outgoing_of, rows)
-        ]
+        settled = [msgspec.structs.replace(message, state=after_end(message.state)) for message in state.open.values()]
         receipts = [failed(message) for message in settled]
         self.changes += 1
         seqs = []
         for message, receipt in zip(settled, receipts, strict=True):
-            self._settle(state, message.oseq, message.state, message.attempts, code="conversation-ended")
+            self._settle(sid, state, message.oseq, message.state, code="conversation-ended")
             key = _receipt_key(message.oseq, message.state, message.attempts)
             seqs.append(self._append(sid, state, receipt, key))
         seqs.append(self._append(sid, state, record, record.dedup_key))
@@ -463,6 +475,7 @@ class Transaction:
 
     def _clear(self) -> None:
         self.touched = {}
+        self.outboxes = {}
         self.gone = set()
         self.all_moved = False
 
@@ -486,10 +499,10 @@ class Transaction:
 
     def _settle(
         self,
+        sid: SessionId,
         state: SessionState,
         oseq: int,
         target: OutboxState,
-        attempts: int,
         *,
         provider_id: str | None = None,
         retry_at_ms: int | None = None,
@@ -502,10 +515,11 @@ class Transaction:
             " body = coalesce(?, body) WHERE sno = ? AND oseq = ?",
             (target.value, retry_at_ms, code, provider_id, None if keeps_body else b"", state.sno, oseq),
         )
-        if target in OPEN_STATES:
-            state.open[oseq] = (target, attempts)
+        if target in OPEN_STATES:  # and was so before: nothing is opened again
+            state.open[oseq] = msgspec.structs.replace(state.open[oseq], state=target, retry_at_ms=retry_at_ms)
         else:
             state.open.pop(oseq, None)
+        self.outboxes[sid] = state
 
     def _touch(self, sid: SessionId, state: SessionState) -> None:
         known = self.touched.get(sid)
@@ -536,14 +550,12 @@ class Transaction:
             size += int(length)
             if key is not None:
                 keys.add(str(key))
-        open_messages = {
-            int(oseq): (OutboxState(state), int(attempts))
-            for oseq, state, attempts in self._execute(
-                "SELECT oseq, state, attempts FROM outbox"
-                " WHERE sno = ? AND state IN ('accepted', 'sending', 'waiting') ORDER BY oseq",
-                (sno,),
-            )
-        }
+        waiting = self._execute(
+            f"SELECT {OUTGOING_COLUMNS} FROM outbox"  # noqa: S608 - a constant
+            " WHERE sno = ? AND state IN ('accepted', 'sending', 'waiting') ORDER BY oseq",
+            (sno,),
+        )
+        open_messages = {message.oseq: message for message in map(outgoing_of, waiting)}
         if self._keys + len(keys) > _MAX_KEYS:
             self._make_room(len(keys))
         state = SessionState(
@@ -566,7 +578,7 @@ class Transaction:
         for sid in list(self._states):
             if self._keys + keys <= _MAX_KEYS:
                 break
-            if sid not in self.touched:
+            if sid not in self.touched and sid not in self.outboxes:
                 self._forget(sid)
 
     def _forget(self, sid: SessionId) -> None:

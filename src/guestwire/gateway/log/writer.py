@@ -26,6 +26,7 @@ import apsw
 
 from guestwire.errors import ChatError, LogUnavailable
 from guestwire.gateway.log.generation import Generation, GenerationFile, new_generation
+from guestwire.gateway.log.records import Outgoing
 from guestwire.gateway.log.schema import CHECKPOINT_PAGES, lock_store, open_writer
 from guestwire.gateway.log.slack import wal_pages, zero_slack
 from guestwire.gateway.log.transaction import Row, Transaction
@@ -77,6 +78,8 @@ class Outcome:
 
     results: list[tuple[asyncio.Future[object], object, BaseException | None]] = field(default_factory=list)
     moved: dict[SessionId, Moved] = field(default_factory=dict)
+    outboxes: dict[SessionId, Outgoing | None] = field(default_factory=dict)
+    """Where the outbox was changed: its oldest open message."""
     gone: set[SessionId] = field(default_factory=set)
     all_moved: bool = False
 
@@ -264,6 +267,7 @@ class Writer:
         outcome.moved = {
             sid: Moved(state.epoch, state.floor, state.head, rows) for sid, (state, rows) in transaction.touched.items()
         }
+        outcome.outboxes = {sid: next(iter(state.open.values()), None) for sid, state in transaction.outboxes.items()}
         outcome.gone = transaction.gone
         outcome.all_moved = transaction.all_moved
 
