@@ -50,6 +50,8 @@ HEARTBEAT_S = 25.0
 CLOSE_WAIT_S = 2.0
 """How long a peer may take to answer our close frame."""
 
+LOST = 1006
+
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _CLOSING = "Cannot write to closing transport"
@@ -150,7 +152,6 @@ class HttpClient:
                 max_msg_size=MAX_FRAME_BYTES,
                 compress=0,
                 autoping=False,  # or pongs would not be shown to us
-                heartbeat=self._heartbeat_s,
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_WAIT_S),
             )
         except _Redirected as answer:
@@ -162,7 +163,7 @@ class HttpClient:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = self._translate(error, where)
         else:
-            return HttpSocket(socket, where)
+            return HttpSocket(socket, where, heartbeat_s=self._heartbeat_s)
         raise failure
 
     def _pool(self) -> aiohttp.ClientSession:
@@ -193,9 +194,15 @@ class HttpClient:
 
 
 class HttpSocket:
-    """A WebSocket of aiohttp (`transport.ClientSocket`)."""
+    """A WebSocket of aiohttp (`transport.ClientSocket`).
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse[bool], where: str) -> None:
+    The heartbeat is ours: aiohttp's costs a callback and a new deadline for whatever arrives, and takes a connection
+    for dead whose reader is merely busy.
+    """
+
+    def __init__(
+        self, socket: aiohttp.ClientWebSocketResponse[bool], where: str, *, heartbeat_s: float | None = None
+    ) -> None:
         self._socket = socket
         self._where = where
         self._close_code: int | None = None
@@ -203,6 +210,14 @@ class HttpSocket:
         self._pings: dict[bytes, asyncio.Future[None]] = {}  # in the order of sending
         self._last_ping = 0
         self._is_over = False
+        self._loop = asyncio.get_running_loop()
+        self._heartbeat_s = heartbeat_s
+        self._heard_at = self._loop.time()
+        self._is_reading = False
+        self._beat: asyncio.TimerHandle | None = None
+        self._beating: asyncio.Task[None] | None = None
+        if heartbeat_s is not None:
+            self._beat = self._loop.call_later(heartbeat_s, self._beat_due)
 
     @property
     def close_code(self) -> int | None:
@@ -230,9 +245,8 @@ class HttpSocket:
         if self._is_over or self._socket.closed:
             raise self._closed_before()
         self._last_ping += 1
-        # aiohttp's own pings, the heartbeat, are empty.
-        payload = self._last_ping.to_bytes(8, "big")
-        pong = self._pings[payload] = asyncio.get_running_loop().create_future()
+        payload = self._last_ping.to_bytes(8, "big")  # those of the heartbeat are empty
+        pong = self._pings[payload] = self._loop.create_future()
         failure: ConnectionLost | None = None
         try:
             await self._socket.ping(payload)
@@ -247,7 +261,10 @@ class HttpSocket:
     async def __aiter__(self) -> AsyncIterator[str]:
         """Iterate over text frames until the socket is closed."""
         while True:
+            self._is_reading = True
             message = await self._socket.receive()
+            self._is_reading = False
+            self._heard_at = self._loop.time()
             match message.type:
                 case aiohttp.WSMsgType.TEXT:
                     yield message.data
@@ -264,13 +281,15 @@ class HttpSocket:
                 case _:
                     # CLOSED, CLOSING: closed by us or broken. ERROR: the peer broke RFC 6455; aiohttp has answered it.
                     if self._close_code is None:
-                        self._close_code = self._socket.close_code or 1006
+                        self._close_code = self._socket.close_code or LOST
                     break
         await self.aclose()
 
     async def aclose(self, code: int = 1000) -> None:
         """Close; waits at most 2 s for the peer's answer."""
         self._is_over = True
+        if self._beat is not None:
+            self._beat.cancel()
         for pong in self._pings.values():
             if not pong.done():
                 pong.set_exception(ConnectionLost(f"{self._where}: the connection was closed before the pong."))
@@ -294,6 +313,28 @@ class HttpSocket:
                     pong.set_result(None)
                 if earlier == payload:
                     return
+
+    def _beat_due(self) -> None:
+        """Ping a peer that has been silent; give it up when it stays silent."""
+        assert self._heartbeat_s is not None  # noqa: S101 - there is a timer
+        now = self._loop.time()
+        if not self._is_reading:
+            self._heard_at = now  # what it says is not read: nobody knows how silent it is
+        left_s = self._heard_at + self._heartbeat_s - now
+        if left_s > 0:
+            self._beating = None
+        elif self._beating is None:
+            self._beating = self._loop.create_task(self._ask_for_life())
+            left_s = self._heartbeat_s / 2
+        else:
+            self._close_code = LOST
+            self._beating = self._loop.create_task(self.aclose())
+            return
+        self._beat = self._loop.call_later(left_s, self._beat_due)
+
+    async def _ask_for_life(self) -> None:
+        with contextlib.suppress(aiohttp.ClientError, OSError, RuntimeError):  # the iteration sees it, too
+            await self._socket.ping()
 
     def _closed_before(self) -> NotWritten:
         return NotWritten(f"{self._where}: the connection was closed before the frame was written.")

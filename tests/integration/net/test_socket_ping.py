@@ -57,10 +57,14 @@ class Reader:
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[tuple[Echo, FaultProxy, HttpSocket, Reader]]:
+async def connected(*, heartbeat_s: float = 25.0) -> AsyncIterator[tuple[Echo, FaultProxy, HttpSocket, Reader]]:
     echo = Echo()
     app = Starlette(routes=[websocket_route("/ws", echo.authorise)])
-    async with Server(app) as server, FaultProxy("127.0.0.1", server.port) as proxy, HttpClient() as client:
+    async with (
+        Server(app) as server,
+        FaultProxy("127.0.0.1", server.port) as proxy,
+        HttpClient(heartbeat_s=heartbeat_s) as client,
+    ):
         socket = await client.open_socket(f"ws://127.0.0.1:{proxy.port}/ws")
         reader = Reader(socket)
         try:
@@ -131,3 +135,27 @@ async def test_a_frame_is_written_or_certainly_not() -> None:
                 await asyncio.sleep(0)
             await reader.task
             assert not set(certain) & set(echo.got)
+
+
+async def test_a_peer_that_answers_its_heartbeat_is_kept_and_one_that_does_not_is_given_up() -> None:
+    async with connected(heartbeat_s=0.05) as (_, proxy, socket, reader):
+        with proxy.black_hole():
+            await asyncio.wait_for(reader.task, 60.0)
+        assert socket.close_code == 1006
+        with pytest.raises(NotWritten):
+            await socket.send_text("too late")
+
+
+async def test_a_heartbeat_says_nothing_of_a_peer_that_is_not_read() -> None:
+    app = Starlette(routes=[websocket_route("/ws", Echo().authorise)])
+    async with Server(app) as server, HttpClient() as client:
+        socket = await client.open_socket(f"ws://127.0.0.1:{server.port}/ws")
+        for _ in range(3):
+            socket._heard_at -= 1000.0
+            socket._beat_due()
+        assert socket._beating is None
+        await socket.send_text("here")
+        reader = Reader(socket)
+        await eventually(lambda: reader.frames == ["here"])
+        await socket.aclose()
+        await reader.task
