@@ -1,7 +1,8 @@
 """The shell of one browser's connection: feeds the core, reads the log for it, does what it asks for.
 
-A connection that has caught up has no task at all: the log's wake-up starts one, which reads pages until there is
-nothing newer and ends. Commands of the guest are done one after the other by another task that ends with the last.
+A connection that has caught up has no task at all. When the log moves, what it has at hand is shown there and then;
+only where the store must be asked a task reads pages until there is nothing newer, and ends. Commands of the guest are
+done one after the other, those that need no waiting at once, the others by another task that ends with the last.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import asyncio
 import contextlib
 import uuid
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
 from guestwire.errors import ChatError, LogUnavailable, ResumeGap, SessionExpired
+from guestwire.gateway.log import Page
 from guestwire.gateway.relay.session import RelaySession
 from guestwire.gateway.relay.tokens import Pair
 from guestwire.model.ids import ClientId
@@ -73,6 +75,7 @@ class Downstream:
         self._timer: asyncio.Task[None] | None = None
         self._timer_for: float | None = None
         self._has_moved = False
+        self._is_looking = False
         self._tab: str | None = None
         self._active_at = self._clock.now()
         self._counted = 0
@@ -170,29 +173,29 @@ class Downstream:
     # --- effects ------------------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
+        self._write()
+        commands = self._core.commands()
+        if commands:
+            self._take_commands(commands)
+            self._write()
+        deadline = self._core.next_deadline()
+        if deadline != self._timer_for:
+            self._set_timer(deadline)
+
+    def _write(self) -> None:
         socket = self._socket
         for effect in self._core.effects():
             if socket is None:
                 continue
-            match effect:
-                case SendFrame(text):
-                    socket.send(text)
-                case CloseSocket(code, reason):
-                    self.close_code = code
-                    socket.close(code, reason)
-                case _:
-                    assert_never(effect)
-        commands = self._core.commands()
-        if commands:
-            self._commands += commands
-            if self._worker is None:
-                self._run_commands(None)
-        self._set_timer()
+            if isinstance(effect, SendFrame):
+                socket.send(effect.text)
+            elif isinstance(effect, CloseSocket):
+                self.close_code = effect.code
+                socket.close(effect.code, effect.reason)
+            else:
+                assert_never(effect)
 
-    def _set_timer(self) -> None:
-        deadline = self._core.next_deadline()
-        if deadline == self._timer_for:
-            return
+    def _set_timer(self, deadline: float | None) -> None:
         if self._timer is not None and self._timer is not asyncio.current_task():
             self._timer.cancel()
         self._timer_for = deadline
@@ -205,6 +208,34 @@ class Downstream:
         self._settle()
 
     # --- commands -----------------------------------------------------------------------------------------------------
+
+    def _take_commands(self, commands: Sequence[RelayCommand]) -> None:
+        self._commands += commands
+        if self._worker is None:
+            while self._commands and self._done_at_once(self._commands[0]):
+                self._commands.popleft()
+            if self._commands:
+                self._run_commands(None)
+
+    def _done_at_once(self, command: RelayCommand) -> bool:
+        """Do a command that needs no waiting; return whether it was one."""
+        session = self._session
+        if session is None:
+            return False
+        match command:
+            case ShowTyping():
+                self._active_at = self._clock.now()
+                session.guest_typing()
+            case NoteSeen(seq):
+                self._acked = max(self._acked, seq)
+            case NoteRead(seq):
+                self._active_at = self._clock.now()
+                session.note_read(seq)
+            case ReportHead() if (found := session.log.recent(session.sid, self._core.cursor, 1)) is not None:
+                self._report(found[0].head)
+            case _:
+                return False
+        return True
 
     def _run_commands(self, first: Coroutine[Any, Any, None] | None) -> None:
         self._worker = self._hub.spawn(self._work(first))
@@ -265,6 +296,8 @@ class Downstream:
         session = self._session
         if session is None:
             return  # closed while it was checked
+        if self._done_at_once(command):
+            return
         match command:
             case SendMessage():
                 assert client_id is not None  # noqa: S101 - made above
@@ -272,25 +305,19 @@ class Downstream:
                 self._core.sending(client_id)
                 self._core.accepted(await session.accept(client_id, command.text, command.content))
                 self._hub.metrics.messages_accepted.inc()
-            case ShowTyping():
-                self._active_at = self._clock.now()
-                session.guest_typing()
             case EndConversation():
                 await session.guest_ends()
             case StartNew():
                 await session.starts_new()
             case ReportHead():
-                head = (await session.log.head(session.sid)).head
-                self._core.pong(head)
-                if head > self._core.cursor:
-                    self._wake()  # a wake-up may get lost, a message must not
-            case NoteSeen(seq):
-                self._acked = max(self._acked, seq)
-            case NoteRead(seq):
-                self._active_at = self._clock.now()
-                session.note_read(seq)
+                self._report((await session.log.head(session.sid)).head)
             case _:
-                assert_never(command)
+                raise AssertionError(command)  # done at once
+
+    def _report(self, head: int) -> None:
+        self._core.pong(head)
+        if head > self._core.cursor:
+            self._wake()  # a wake-up may get lost, a message must not
 
     async def _enter(self, pair: Pair) -> None:
         """Join the session: subscribe first, then look where the log stands."""
@@ -329,8 +356,41 @@ class Downstream:
     def _wake(self) -> None:
         """Look at the log; called when it may have moved, and when the socket takes frames again."""
         self._has_moved = True
-        if self._pump is None and self._core.is_reading:
+        if self._pump is None and not self._is_looking and self._core.is_reading:
+            # Not here and now: whoever waits for the answer to a write is awake before its record is shown.
+            self._is_looking = True
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        self._is_looking = False
+        try:
+            self._look_at_hand()
+        except Exception:  # noqa: BLE001 - the root of a callback
+            _log.exception("what the log has at hand could not be shown")
+            self._core.close_for("internal")
+            self._settle()
+
+    def _look_at_hand(self) -> None:
+        """Show what the log has at hand; what takes time is done by a task."""
+        session, socket, core = self._session, self._socket, self._core
+        if session is None or socket is None or self._pump is not None or not core.is_reading:
+            return
+        found = session.log.recent(session.sid, core.cursor, PAGE_RECORDS, PAGE_BYTES) if socket.is_writable else None
+        if found is None:
             self._pump = self._hub.spawn(self._read())
+            return
+        self._has_moved = False
+        position, page = found
+        core.position_seen(epoch=position.epoch)
+        self._show(page)
+        if page.records and page.records[-1].seq < page.head:
+            self._wake()
+
+    def _show(self, page: Page) -> None:
+        if not self._core.page_read(page.records):
+            self._hub.metrics.positions_lost.inc()
+            _log.error("records do not follow the position", cursor=self._core.cursor)
+        self._settle()
 
     async def _read(self) -> None:
         try:
@@ -365,10 +425,7 @@ class Downstream:
             page = await session.log.read(session.sid, self._core.cursor, PAGE_RECORDS, PAGE_BYTES)
             if page is None:
                 raise SessionExpired
-            if not self._core.page_read(page.records):
-                self._hub.metrics.positions_lost.inc()
-                _log.error("records do not follow the position", cursor=self._core.cursor)
-            self._settle()
+            self._show(page)
             if not page.records and not self._has_moved:
                 return
 

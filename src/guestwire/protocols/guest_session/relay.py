@@ -145,6 +145,8 @@ RELAY_STATES: dict[RelayState, dict[RelayInput, RelayState]] = {
     _S.CLOSED: {_I.CLOSE: _S.CLOSED},
 }
 
+_NO_DEADLINES = (None, None, None)
+
 _READING = frozenset({_S.CATCHING_UP, _S.LIVE, _S.PLAIN})
 
 
@@ -260,8 +262,8 @@ class RelayConnection:
         self._refused = 0
         self._held: deque[tuple[str, float]] = deque()
         self._hello: HelloFrame | None = None
-        self._effects: deque[RelayEffect] = deque()
-        self._commands: deque[RelayCommand] = deque()
+        self._effects: list[RelayEffect] = []
+        self._commands: list[RelayCommand] = []
         self._own: set[str] = set()
         self._cursor = 0
         self._epoch = ""
@@ -302,19 +304,19 @@ class RelayConnection:
 
     def effects(self) -> list[RelayEffect]:
         """Return what to write, in order, and forget it."""
-        effects = list(self._effects)
-        self._effects.clear()
+        effects, self._effects = self._effects, []
         return effects
 
     def commands(self) -> list[RelayCommand]:
         """Return what is asked of the session, in order, and forget it; nothing once the connection is closed."""
-        commands = list(self._commands)
-        self._commands.clear()
+        commands, self._commands = self._commands, []
         return commands
 
     def next_deadline(self) -> float | None:
         """Return when `timer_due` is to be called; None while nothing is waited for."""
         deadlines = (self._hello_until, self._blocked_until, self._ended_until)
+        if deadlines == _NO_DEADLINES:  # nearly always
+            return None
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     # --- from the browser ---------------------------------------------------------------------------------------------

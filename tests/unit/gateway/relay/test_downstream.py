@@ -134,6 +134,43 @@ async def test_a_lost_wake_up_costs_time_and_no_message(tmp_path: Path, monkeypa
         assert {"type": "pong", "seq": 3} in socket.frames
 
 
+async def test_a_reader_that_keeps_up_takes_no_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records, pings and notes are dealt with there and then; the guest's own message is acknowledged, then shown."""
+    async with place(tmp_path) as here:
+        connection, socket = await here.join()
+        await here.fill(1)  # from the second record on the log has its tail
+        await eventually(lambda: socket.last == 1)
+        spawn, spawned = here.hub.spawn, []
+
+        def noting(work: Any) -> Any:
+            spawned.append(work.__name__)
+            return spawn(work)
+
+        monkeypatch.setattr(here.hub, "spawn", noting)
+        for seq in range(2, 150):
+            await here.fill(1)
+            await eventually(lambda seq=seq: socket.last == seq)  # type: ignore[misc]
+        say(connection, type="ack", seq=149)
+        say(connection, type="read", seq=149)
+        say(connection, type="typing")
+        say(connection, type="ping")
+        assert socket.frames[-1] == {"type": "pong", "seq": 149}
+        assert spawned == []
+        say(connection, type="message", text="Hi", clientId="c1")
+        await eventually(lambda: socket.last == 150)
+        assert socket.kinds[-2:] == ["receipt", "message"]
+        assert spawned == ["_work"]
+
+
+async def test_what_can_not_be_shown_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with place(tmp_path) as here:
+        _, socket = await here.join()
+        with monkeypatch.context() as patch:
+            patch.setattr(here.log, "recent", lambda *_: 1 // 0)
+            await here.fill(1)
+            await eventually(lambda: socket.close_code == 1011)
+
+
 async def test_records_that_do_not_follow_close_and_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
