@@ -83,7 +83,8 @@ def anything_said(rng: Random, number: int) -> Event:
         case 6:
             return Typing(sender="agent", duration=5000 if maybe else None)
         case _:
-            return ProviderError(code="rate-limited", text="Slow down.", retry_after=2.0 if maybe else None)
+            code = rng.choice(["rate-limited", "no-such-code", ""])
+            return ProviderError(code=code, text="Slow down." if maybe else "", retry_after=2.0 if maybe else None)
 
 
 async def play(world: World, clock: FakeClock, rng: Random, counts: Counter[str]) -> None:
