@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guestwire.errors import ChatError, ConfigError, ConnectFailed, RateLimited, RemoteProtocolError
@@ -216,12 +216,14 @@ def test_which_sites_may(origin: str | None, is_allowed: bool) -> None:
     assert not Domains().allows(origin)
 
 
+@settings(max_examples=40)
 @given(st.text())
 def test_any_origin_has_a_host_or_none(origin: str) -> None:
     """Never an exception."""
     assert hostname_of(origin) is None or isinstance(hostname_of(origin), str)
 
 
+@settings(max_examples=40)
 @given(st.binary())
 def test_any_body_is_read_or_refused(body: bytes) -> None:
     """Never another exception."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guestwire.protocols.web_messaging.limits import Window
@@ -21,6 +21,7 @@ def test_so_many_and_no_more(start: float) -> None:
     assert window.wait_s(start + 5 + wait_s) > 0
 
 
+@settings(max_examples=40)
 @given(st.lists(st.floats(0.0, 3.0), max_size=60))
 def test_never_more_than_the_limit_in_any_window(gaps: list[float]) -> None:
     """However the calls fall."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guestwire.model.events import UnknownReason
@@ -87,6 +87,7 @@ def test_no_token_and_no_words_in_a_repr() -> None:
     assert "t1" in shown
 
 
+@settings(max_examples=40)
 @given(REQUESTS)
 def test_what_is_encoded_is_decoded_the_same(request: Request) -> None:
     """Encode, then decode: identity; the action comes first."""
@@ -95,6 +96,7 @@ def test_what_is_encoded_is_decoded_the_same(request: Request) -> None:
     assert decode_request(text) == request
 
 
+@settings(max_examples=40)
 @given(st.text() | REQUESTS.map(encode_request).map(lambda text: text[:-3]))
 def test_any_text_is_a_request_or_says_why_not(text: str) -> None:
     """Never an exception."""

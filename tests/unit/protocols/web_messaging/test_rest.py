@@ -7,7 +7,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guestwire.errors import (
@@ -266,6 +266,7 @@ def test_an_upload() -> None:
         assert caught.value.code == code
 
 
+@settings(max_examples=40)
 @given(st.binary())
 def test_any_body_is_read_or_refused(body: bytes) -> None:
     """Never another exception."""

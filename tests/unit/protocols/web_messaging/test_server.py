@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guestwire.model.secret import Secret
@@ -207,6 +207,7 @@ def test_sixty_requests_and_two_health_checks_a_minute() -> None:
     assert tell(server, health, 60.0) == []
 
 
+@settings(max_examples=40)
 @given(st.lists(st.text() | st.sampled_from(list(REQUESTS.values())).map(json.dumps), max_size=20))
 def test_any_text_is_answered_or_taken(texts: list[str]) -> None:
     """Never both, never neither, never an exception."""

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guestwire.model.events import UnknownEvent, UnknownReason, event_to_json
@@ -174,6 +174,7 @@ def test_no_key_in_a_repr() -> None:
     assert "s3cr3t" not in repr(decode_outbound('{"class":"JwtResponse","body":{"jwt":"s3cr3t","exp":5}}'))
 
 
+@settings(max_examples=40)
 @given(OUTBOUND)
 def test_what_is_encoded_is_decoded_the_same(frame: OutboundFrame) -> None:
     """Encode, then decode: identity."""
@@ -182,6 +183,7 @@ def test_what_is_encoded_is_decoded_the_same(frame: OutboundFrame) -> None:
     assert decode_outbound(text) == frame
 
 
+@settings(max_examples=40)
 @given(st.text() | ANY_JSON.map(json.dumps) | OUTBOUND.map(encode_outbound).flatmap(lambda text: st.just(text[:-2])))
 def test_any_text_is_a_frame_or_says_why_not(text: str) -> None:
     """Never an exception; also of frames that are cut off."""
@@ -193,6 +195,7 @@ def test_any_text_is_a_frame_or_says_why_not(text: str) -> None:
             event_to_json(event)
 
 
+@settings(max_examples=40)
 @given(st.sampled_from(sorted(CLASSES)), ANY_JSON)
 def test_any_body_is_decoded_or_malformed(name: str, body: object) -> None:
     """Whatever stands where the body belongs."""

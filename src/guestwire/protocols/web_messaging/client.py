@@ -1,0 +1,1391 @@
+"""Client half of Web Messaging: one guest's way to one deployment, and back again.
+
+Theory of operation. The shell tells the core what happened (`start`, `deployment_read`, `authorized`, `opened`,
+`frame_received`, `closed`, `attempt_failed`, `history_read`, `timer_due`, …) and what the guest wants (`send_text`,
+`type`, `start_new`, …). After every such call it drains `effects()` and does them in order, then `events()` and shows
+them, then waits until `next_deadline()` or the next thing happens. The core has no clock, no randomness and no I/O.
+
+What the guest sends is in an outbox, and one message of it is in flight at a time: until the provider has said it back
+(the inbound echo, known by its tracing id, which is the message's client id) or refused it. So after a drop at most one
+message is in doubt, and the history tells of it: the client id is also in the message's metadata. What two readings of
+the history do not show is sent again, under the same id.
+
+Order of use: effects before events, because an event may announce what an effect has yet to do.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from msgspec import structs
+
+from guestwire.errors import (
+    ERRORS,
+    ChatError,
+    LocalProtocolError,
+    MessageRejected,
+    NotWritten,
+    RateLimited,
+    Retry,
+)
+from guestwire.model.content import ContentItem
+from guestwire.model.events import (
+    AttachmentStatus,
+    AttachmentUpdated,
+    ConnectionStatus,
+    ConversationStatus,
+    ConversationUpdated,
+    Event,
+    Fate,
+    HistoryRead,
+    Message,
+    Presence,
+    ProviderError,
+    Receipt,
+    SessionUpdated,
+    StatusChanged,
+    StatusError,
+    UnknownEvent,
+)
+from guestwire.model.secret import Secret
+from guestwire.model.times import parse_time
+from guestwire.model.wire_text import well_formed
+from guestwire.protocols.web_messaging.attributes import Attributes
+from guestwire.protocols.web_messaging.closes import close_code_error, closed_event_error
+from guestwire.protocols.web_messaging.codes import AuthTrouble, Concern, auth_trouble, code_rule
+from guestwire.protocols.web_messaging.deployment import Deployment
+from guestwire.protocols.web_messaging.effects import (
+    Authorize,
+    CloseSocket,
+    Effect,
+    KeepSession,
+    OpenSocket,
+    ReadDeployment,
+    ReadHistory,
+    SendFrame,
+    Upload,
+)
+from guestwire.protocols.web_messaging.expiry import Due, Expiry
+from guestwire.protocols.web_messaging.limits import MESSAGES_PER_S, REQUESTS_PER_MIN, TYPING_EVERY_S, Window
+from guestwire.protocols.web_messaging.outgoing import event_message, guest_message, presence, with_attributes
+from guestwire.protocols.web_messaging.reading import Reading
+from guestwire.protocols.web_messaging.requests import (
+    CloseSession,
+    ConfigureAuthenticatedSession,
+    ConfigureSession,
+    DeleteAttachment,
+    Echo,
+    GetAttachment,
+    GetJwt,
+    GuestMessage,
+    OnAttachment,
+    OnMessage,
+    Request,
+    SignedData,
+    encode_request,
+)
+from guestwire.protocols.web_messaging.rest import HistoryPage
+from guestwire.protocols.web_messaging.seen import Seen
+from guestwire.protocols.web_messaging.session import WebSession
+from guestwire.protocols.web_messaging.states import OPEN_STATES, STATUS_OF, Input, State, next_state
+from guestwire.protocols.web_messaging.translate import guest_id, message_keys, to_events
+from guestwire.protocols.web_messaging.uploads import UploadRules, check_file
+from guestwire.protocols.web_messaging.wire import (
+    AttachmentDeletedResponse,
+    ConnectionClosedEvent,
+    Direction,
+    ErrorBody,
+    ErrorText,
+    EventBody,
+    GenerateUrlError,
+    GetConfigurationResponse,
+    JwtResponse,
+    LogoutEvent,
+    MessageBody,
+    OutboundFrame,
+    PresignedUrlResponse,
+    ResumeTokenResponse,
+    SessionClearedEvent,
+    SessionExpiredEvent,
+    SessionResponse,
+    TooManyRequests,
+    TypingBody,
+    UploadFailureEvent,
+    UploadSuccessEvent,
+    decode_outbound,
+)
+
+__all__ = ["WebMessagingClient"]
+
+HEALTHY_AFTER_S = 30.0
+"""A connection that lived this long was healthy: the back-off begins anew."""
+
+ANSWER_LIMIT_S = 10.0
+"""A provider that does not answer a request of ours in this time is not there any more."""
+
+ECHO_LIMIT_S = 15.0
+"""A message that was not said back in this time is looked for in the history."""
+
+SETTLE_S = 2.0
+"""The history may lag: what it does not show is looked for once more, this much later."""
+
+MISSES = 2
+"""Readings of the history that do not show a message, before it is sent again."""
+
+MOST_AUTHORIZATIONS = 3
+"""JWTs that are tried on one connection, as in the vendor's mobile SDK (§2.10)."""
+
+QUIET_S = 300.0
+"""After so much silence the connection is checked (§7.5)."""
+
+HEALTH_EVERY_S = 30.0
+"""At most one check in this time: the provider allows two a minute (§2.8)."""
+
+LONGEST_HINT_S = 300.0
+"""The longest wait that a peer can ask for; a chat that is silent for longer looks dead."""
+
+MOST_ASKED = 200
+"""Requests whose answers are awaited; what is older was never going to be answered."""
+
+
+_KEPT = (Message, ConversationUpdated, Presence)
+"""Events whose messages the provider keeps, and may repeat; typing is none of them."""
+
+
+class _Kind(StrEnum):
+    """What a request of ours asked for."""
+
+    CONFIGURE = "configure"
+    CLOSE_SESSION = "close-session"
+    MESSAGE = "message"
+    JOIN = "join"
+    TYPING = "typing"
+    CLEAR = "clear"
+    HEALTH = "health"
+    JWT = "jwt"
+    ATTACHMENT = "attachment"
+
+
+class _Join(StrEnum):
+    """What is known of our `Join`."""
+
+    NONE = "none"
+    OWED = "owed"
+    SENT = "sent"  # but not said back yet
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A request on its way; `about` is a client id or an attachment id, `limit_at` when an answer is overdue."""
+
+    kind: _Kind
+    about: str = ""
+    limit_at: float | None = None
+
+
+@dataclass(slots=True)
+class _Flight:
+    """The message that is in flight.
+
+    Attributes:
+        client_id: Which.
+        text: As it was sent, to know it in the history.
+        overdue_at: When its echo should have come.
+        is_in_doubt: Whether only the history can tell of it.
+        misses: Readings of the history that did not show it.
+    """
+
+    client_id: str
+    text: str
+    overdue_at: float | None = None
+    is_in_doubt: bool = False
+    misses: int = 0
+
+
+class WebMessagingClient:
+    """One guest's way to one deployment.
+
+    Source: web-messaging §2 (life cycle), §3 (what we send), §7.5 (a client).
+    """
+
+    def __init__(
+        self,
+        deployment_id: str,
+        *,
+        new_id: Callable[[], str],
+        delay_s: Callable[[int], float],
+        epoch_s: float,
+        session: WebSession | None = None,
+        deployment: Deployment | None = None,
+        signs_in: bool = False,
+        reads_history: bool = True,
+    ) -> None:
+        """Start idle.
+
+        Args:
+            deployment_id: The deployment to talk to.
+            new_id: A new random UUID; tokens and tracing ids are made of it.
+            delay_s: Seconds to wait before attempt n of a series (0, 1, 2 …); the randomness of the back-off is here.
+            epoch_s: Unix seconds when the shell's monotonic clock read 0.
+            session: A session to come back to.
+            deployment: Its configuration, where the shell has read it already.
+            signs_in: Whether new sessions are for a guest who signs in.
+            reads_history: Whether to read the history by ourselves after resuming a session; False for a caller with a
+                reader and an outbox of its own, who uses `read_history` and `send_now`.
+        """
+        self._deployment_id = deployment_id
+        self._new_id = new_id
+        self._delay_s = delay_s
+        self._session = session
+        self._deployment = deployment
+        self._signs_in = signs_in
+        self._reads_history = reads_history
+        self._epoch_s = epoch_s
+        self._state = State.IDLE
+        self._effects: deque[Effect] = deque()
+        self._events: deque[Event] = deque()
+        self._asked: dict[str, _Asked] = {}
+        # The session and its conversation
+        self._guest_jwt: Secret | None = None
+        self._authorizations = 0
+        self._rules = UploadRules()
+        self._attributes = Attributes()
+        self._expiry = Expiry(epoch_s=epoch_s)
+        self._wants_new = False
+        self._was_cleared = False
+        self._is_fresh = False
+        self._join = _Join.NONE
+        self._conversation: ConversationStatus | None = None
+        self._agent: tuple[str | None, str | None] | None = None
+        # What the guest sends
+        self._outbox: dict[str, GuestMessage] = {}
+        self._flight: _Flight | None = None
+        self._unconfirmed: set[str] = set()
+        self._uploading: set[str] = set()
+        self._hold_until: float | None = None
+        self._pump_at: float | None = None
+        self._typed_at: float | None = None
+        self._may_type = True
+        # What was said
+        self._seen = Seen()
+        self._reading = Reading()
+        self._is_catching_up = False
+        # Time
+        self._messages = Window(MESSAGES_PER_S - 1, 1.0)
+        self._requests = _request_window()
+        self._healths = Window(1, HEALTH_EVERY_S)
+        self._health_at: float | None = None
+        self._quiet_at: float | None = None
+        self._attempt = 0
+        self._opened_at: float | None = None
+        self._retry_at: float | None = None
+
+    # --- what a shell reads ------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """Where the connection is."""
+        return self._state
+
+    @property
+    def status(self) -> ConnectionStatus:
+        """The state in the words of the model."""
+        return STATUS_OF[self._state]
+
+    @property
+    def session(self) -> WebSession | None:
+        """The session in use, if there is one."""
+        return self._session
+
+    @property
+    def deployment(self) -> Deployment | None:
+        """The deployment's configuration, once it was read."""
+        return self._deployment
+
+    @property
+    def upload_rules(self) -> UploadRules:
+        """What the guest may upload; nothing before the session is configured."""
+        return self._rules
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the conversation has ended; where it is not read-only, another message begins a new one."""
+        return self._conversation is ConversationStatus.ENDED
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be written now."""
+        return self._state is State.CONFIGURED
+
+    @property
+    def queued(self) -> int:
+        """How many messages were not said back yet."""
+        return len(self._outbox)
+
+    def effects(self) -> list[Effect]:
+        """Return what the shell is to do now, in order, and forget it."""
+        effects = list(self._effects)
+        self._effects.clear()
+        return effects
+
+    def events(self) -> list[Event]:
+        """Return what happened, in order, and forget it."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def next_deadline(self) -> float | None:
+        """Return when to call `timer_due`, in the shell's monotonic seconds; None for never."""
+        if self._state not in OPEN_STATES:
+            return self._retry_at
+        deadlines = [asked.limit_at for asked in self._asked.values()]
+        if self._is_in_session:
+            deadlines += [self._pump_at, self._health_at, self._quiet_at, self._reading.deadline]
+            deadlines += [self._expiry.next_deadline(), self._flight.overdue_at if self._flight else None]
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    # --- what the guest or the app wants -----------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin, or begin again after a failure or a stop: with the session in hand while there is one.
+
+        Raises:
+            LocalProtocolError: It has begun already.
+        """
+        self._begin()
+        self._attempt = 0
+
+    def retry_now(self) -> None:
+        """Don't wait for the back-off: the guest asked, or the network came back. Does nothing when not waiting."""
+        if self._state is State.WAITING:
+            self._begin()
+
+    def send_text(
+        self,
+        text: str,
+        now: float,
+        *,
+        client_id: str,
+        sent_at: datetime | None = None,
+        content: tuple[ContentItem, ...] = (),
+        in_reply_to: str | None = None,
+    ) -> None:
+        """Send a message, now or when it can be; messages keep their order, and one is in flight at a time.
+
+        Args:
+            text: At most 4,096 UTF-8 bytes; may be blank only with `content`.
+            now: Monotonic seconds.
+            client_id: The guest's own id of it; new for every message, a UUID by custom.
+            sent_at: When the guest sent it, for the transcript.
+            content: Answers, see `replies`, and files that were uploaded.
+            in_reply_to: Id of the message that it answers.
+
+        Raises:
+            MessageRejected: It is blank or too long, or the conversation is read-only; nothing else is touched.
+        """
+        message = self._checked(text, content, client_id, in_reply_to)
+        self._outbox[client_id] = message
+        self._events.append(
+            Message(
+                sender="guest",
+                text=message.text or "",
+                client_id=client_id,
+                sent_at=sent_at,
+                content=content,
+                in_reply_to=in_reply_to,
+            )
+        )
+        self._pump(now)
+
+    def send_now(
+        self,
+        text: str,
+        now: float,
+        *,
+        client_id: str,
+        content: tuple[ContentItem, ...] = (),
+        in_reply_to: str | None = None,
+    ) -> None:
+        """Write a message to the socket that is open, or nowhere: it is not queued, and forgotten with the socket.
+
+        For a caller that keeps its own outbox. Its echo is a `Message` with the client id, its refusal a
+        `ProviderError` with it.
+
+        Raises:
+            NotWritten: The session is not configured.
+            RateLimited: The provider would refuse it; `retry_after_s` says when it would not.
+            MessageRejected: It is blank or too long, or the conversation is read-only.
+        """
+        message = self._checked(text, content, client_id, in_reply_to)
+        if self._state is not State.CONFIGURED:
+            raise NotWritten
+        wait_s = self._send_wait_s(now)
+        if wait_s > 0:
+            raise RateLimited(retry_after_s=wait_s)
+        self._write_message(client_id, message, now)
+
+    def set_attributes(self, attributes: Mapping[str, str]) -> None:
+        """Add and change custom attributes; they go with the next message, or with `Join`.
+
+        Raises:
+            AttributesTooLarge: More bytes than one message may carry; nothing was changed.
+        """
+        self._attributes.put({well_formed(key): well_formed(value) for key, value in attributes.items()})
+
+    def type(self, now: float) -> None:
+        """Tell that the guest is typing, where the deployment wants to know and at most every 5 s (§3.6)."""
+        is_due = self._typed_at is None or now - self._typed_at >= TYPING_EVERY_S
+        is_wanted = self._deployment is not None and self._deployment.takes_guest_typing and self._may_type
+        if self._state is State.CONFIGURED and is_due and is_wanted and self._send_wait_s(now) == 0.0:
+            self._typed_at = now
+            self._send_event(_Kind.TYPING, EventBody(event_type="Typing", typing=TypingBody()), now)
+
+    def stay(self, now: float) -> None:
+        """Keep the session from expiring: what the provider counts as a message does so (§2.7) [D]."""
+        before = self._typed_at
+        self.type(now)
+        if self._typed_at == before:
+            self.check_health(now)
+
+    def clear(self, now: float) -> None:
+        """Have the provider forget the conversation, for good (§2.9).
+
+        Raises:
+            ChatError: `refused-by-deployment`: the deployment does not allow it.
+            NotWritten: The session is not configured.
+        """
+        if self._deployment is None or not self._deployment.allows_clear:
+            raise ChatError(code="refused-by-deployment")
+        self._expect_session()
+        self._send_event(_Kind.CLEAR, presence("Clear"), now)
+
+    def start_new(self, now: float) -> None:
+        """Start a new conversation, after one that left the session read-only (§2.5).
+
+        Raises:
+            LocalProtocolError: The session is not read-only.
+        """
+        self._move(Input.START_NEW)
+        self._wants_new = True
+        tracing_id = self._ask(_Kind.CLOSE_SESSION, limit_at=now + ANSWER_LIMIT_S)
+        self._send(CloseSession(token=self._token, tracing_id=tracing_id, close_all_connections=True), now)
+
+    def check_health(self, now: float) -> None:
+        """Ask the provider whether all is well, now or as soon as that is allowed (§2.8)."""
+        if not self._is_in_session:
+            return
+        wait_s = self._healths.take(now)
+        self._health_at = now + wait_s if wait_s > 0 else None
+        if wait_s > 0:
+            return
+        tracing_id = self._ask(_Kind.HEALTH, limit_at=now + ANSWER_LIMIT_S)
+        ping = GuestMessage(type="Text", text="ping")
+        self._send(Echo(token=self._token, tracing_id=tracing_id, message=ping), now)
+
+    def read_history(self, now: float, *, page: int = 1) -> None:
+        """Read a page of earlier messages, 1 being the newest; `HistoryRead` tells when it was read."""
+        self._reading.want(page)
+        self._pump_reading(now)
+
+    def sign_in(self, jwt: Secret, now: float) -> None:
+        """Make the guest's session that of a guest who signed in (step-up, §2.10).
+
+        Raises:
+            ChatError: `refused-by-deployment`: the deployment does not allow it.
+            NotWritten: The session is not configured.
+        """
+        if self._deployment is None or not self._deployment.allows_step_up:
+            raise ChatError(code="refused-by-deployment")
+        if self._state is not State.CONFIGURED:
+            raise NotWritten
+        self._guest_jwt = jwt
+        self._configure(now, signed_in=jwt)
+
+    def attach(self, attachment_id: str, now: float, *, name: str, file_type: str, size: int) -> None:
+        """Begin to send a file: it is uploaded, and then named in a message's content.
+
+        Args:
+            attachment_id: Our id of it, a new UUID; the provider takes it over.
+            now: Monotonic seconds.
+            name: Its name, with an extension.
+            file_type: Its media type.
+            size: Bytes.
+
+        Raises:
+            AttachmentRejected: The provider would not take it; the code says why.
+            NotWritten: The session is not configured.
+        """
+        if self._state is not State.CONFIGURED:
+            raise NotWritten
+        check_file(self._rules, name=name, file_type=file_type, size=size)
+        self._uploading.add(attachment_id)
+        tracing_id = self._ask(_Kind.ATTACHMENT, attachment_id)
+        request = OnAttachment(
+            token=self._token,
+            tracing_id=tracing_id,
+            attachment_id=attachment_id,
+            file_name=name,
+            file_type=file_type,
+            file_size=size,
+            errors_as_json=True,
+        )
+        self._send(request, now)
+        self._attachment(attachment_id, AttachmentStatus.UPLOADING)
+
+    def upload_failed(self, attachment_id: str, error: ChatError) -> None:
+        """Take note that the upload did not succeed."""
+        if attachment_id in self._uploading:
+            self._attachment(attachment_id, AttachmentStatus.FAILED, code="attachment-failed", text=error.message)
+
+    def refresh_attachment(self, attachment_id: str, now: float) -> None:
+        """Ask for another download URL, because one lives some minutes only; the answer is an `AttachmentUpdated`.
+
+        Raises:
+            NotWritten: The session is not configured.
+        """
+        self._expect_session()
+        tracing_id = self._ask(_Kind.ATTACHMENT, attachment_id)
+        self._send(GetAttachment(token=self._token, tracing_id=tracing_id, attachment_id=attachment_id), now)
+
+    def delete_attachment(self, attachment_id: str, now: float) -> None:
+        """Give up a file that was not sent yet.
+
+        Raises:
+            NotWritten: The session is not configured.
+        """
+        self._expect_session()
+        tracing_id = self._ask(_Kind.ATTACHMENT, attachment_id)
+        self._send(DeleteAttachment(token=self._token, tracing_id=tracing_id, attachment_id=attachment_id), now)
+
+    def stop(self) -> None:
+        """Go away without ending anything."""
+        self._move(Input.STOP)
+        self._effects.append(CloseSocket())
+
+    # --- what the shell tells ----------------------------------------------------------------------------------
+
+    def deployment_read(self, deployment: Deployment) -> None:
+        """Take the deployment's configuration.
+
+        Raises:
+            LocalProtocolError: It was not asked for.
+        """
+        if self._state is not State.READING:
+            raise LocalProtocolError(f"Expected deployment_read() while reading, got it while {self._state}.")
+        self._deployment = deployment
+        self._begin()
+
+    def authorized(self, jwt: Secret, now: float) -> None:
+        """Take the guest's JWT.
+
+        Raises:
+            LocalProtocolError: It was not asked for.
+        """
+        if self._state is State.REAUTHORIZING:
+            self._guest_jwt = jwt
+            self._move(Input.AUTHORIZED)
+            self._configure(now)
+        elif self._state is State.AUTHORIZING:
+            self._guest_jwt = jwt
+            self._begin()
+        else:
+            raise LocalProtocolError(f"Expected authorized() while authorizing, got it while {self._state}.")
+
+    def opened(self, now: float) -> None:
+        """Take note that the socket is open: the session is configured, and what waits is sent after that."""
+        self._move(Input.OPENED)
+        self._opened_at = now
+        self._authorizations = 0
+        self._requests = _request_window()
+        self._configure(now)
+
+    def sent(self, client_id: str, now: float) -> None:
+        """Take note that a message was written to the socket."""
+        flight = self._flight
+        if flight is not None and flight.client_id == client_id and not flight.is_in_doubt:
+            flight.overdue_at = now + ECHO_LIMIT_S
+            self._events.append(Receipt(client_id=client_id, status=Fate.SENT))
+
+    def frame_received(self, text: str, now: float) -> None:
+        """Take one text frame from the provider; anything unknown becomes an `UnknownEvent` and ends nothing."""
+        if self._state not in OPEN_STATES:
+            return
+        self._quiet_at = now + QUIET_S
+        frame = decode_outbound(text)
+        if isinstance(frame, UnknownEvent):
+            self._events.append(frame)
+        else:
+            self._take(frame, now)
+
+    def closed(self, code: int, now: float) -> None:
+        """Take note that the socket closed. A close after we stopped changes nothing."""
+        if self._state not in OPEN_STATES:
+            return
+        if self._was_cleared:
+            self._end_cleared()
+            return
+        error = close_code_error(code)
+        if error == "frame-too-big":
+            self._fail_flight(error)
+        self._lose(now, _status_error(error))
+
+    def attempt_failed(self, error: ChatError, now: float) -> None:
+        """Take note that what the last effect asked for failed; the error's `retry` decides.
+
+        A refused upgrade (403) is final: the origin is not allowed, or the deployment unknown or inactive (§1.2).
+
+        Raises:
+            LocalProtocolError: The socket is open and no JWT was asked for; its end is told by `closed`.
+        """
+        if self._state in OPEN_STATES and self._state is not State.REAUTHORIZING:
+            raise LocalProtocolError("Expected closed() for an open socket, got attempt_failed().")
+        if self._state is State.REAUTHORIZING:
+            self._effects.append(CloseSocket())
+        if error.retry is Retry.LATER:
+            self._lose(now, _status_error(error.code, error), hint_s=error.retry_after_s or 0.0)
+        elif self._state is State.CONNECTING and error.code == "socket-refused":
+            self._move(Input.FAILED, _status_error("deployment-refused"))
+        else:
+            self._move(Input.FAILED, _status_error(error.code, error))
+
+    def history_read(self, page: HistoryPage, now: float) -> None:
+        """Take a page that `ReadHistory` asked for."""
+        if not self._reading.is_busy:
+            return
+        self._reading.done(page.number)
+        knew_some = self._take_history(page)
+        if self._is_catching_up and not knew_some and page.has_more:
+            self._reading.want(page.number + 1, first=True)
+        else:
+            self._is_catching_up = False
+        self._events.append(HistoryRead(page=page.number, has_more=page.has_more))
+        if page.number == 1:
+            self._settle(now)
+        self._pump_reading(now)
+        self._pump(now)
+
+    def history_failed(self, error: ChatError, now: float) -> None:
+        """Take note that the history could not be read; it is tried again a few times."""
+        if self._reading.is_busy:
+            self._reading_failed(_status_error(error.code, error), now)
+
+    def timer_due(self, now: float) -> None:
+        """Take note that the time is past `next_deadline()`."""
+        deadline = self.next_deadline()
+        if deadline is None or now < deadline:
+            return
+        if self._state not in OPEN_STATES:
+            self._begin()
+            return
+        if any(_is_past(asked.limit_at, now) for asked in self._asked.values()):
+            self._unanswered(now)
+        if self._is_in_session:
+            self._timers_of_session(now)
+
+    # --- the provider's frames ---------------------------------------------------------------------------------
+
+    def _take(self, frame: OutboundFrame, now: float) -> None:
+        body, tracing_id = frame.body, frame.tracing_id
+        match body:
+            case MessageBody():
+                self._take_message_frame(frame, body, now)
+            case SessionResponse():
+                self._take_session(body, tracing_id, now)
+            case JwtResponse():
+                self._take_key(body, tracing_id, now)
+            case PresignedUrlResponse():
+                self._answered(tracing_id)
+                self._take_url(body)
+            case UploadSuccessEvent():
+                self._attachment(body.attachment_id, AttachmentStatus.UPLOADED, url=body.download_url)
+            case UploadFailureEvent():
+                self._attachment_failed(body.attachment_id, body.error_code, body.error_message)
+            case AttachmentDeletedResponse():
+                self._answered(tracing_id)
+                self._attachment(body.attachment_id, AttachmentStatus.DELETED)
+            case GenerateUrlError():
+                asked = self._answered(tracing_id)
+                about = body.attachment_id or (asked.about if asked else "")
+                self._attachment_failed(about, body.error_code, body.error_message or body.message)
+            case ErrorText():
+                self._take_error(frame.code, body.text, tracing_id, now)
+            case ErrorBody():
+                number = frame.code if body.error_code is None else int(body.error_code)
+                self._take_error(number, body.error_message or body.message or "", tracing_id, now)
+            case TooManyRequests():
+                wait_s = None if body.retry_after is None else float(body.retry_after)
+                self._take_error(4029, body.error_message or "", tracing_id, now, retry_after_s=wait_s)
+            case ConnectionClosedEvent():
+                self._take_closed_event(body)
+            case SessionExpiredEvent():
+                self._effects.append(CloseSocket())
+                self._session_over("session-expired")
+            case SessionClearedEvent():
+                self._was_cleared = True
+                self._say(ConversationUpdated(status=ConversationStatus.ENDED, reason="cleared"))
+            case LogoutEvent():
+                self._effects.append(CloseSocket())
+                self._session_over("signed-out")
+            case GetConfigurationResponse() | ResumeTokenResponse():
+                self._answered(tracing_id)
+            case _:
+                assert_never(body)
+
+    def _take_message_frame(self, frame: OutboundFrame, body: MessageBody, now: float) -> None:
+        asked = self._asked.get(frame.tracing_id or "")
+        if frame.kind == "response" and (asked is None or asked.kind is _Kind.HEALTH):
+            self._answered(frame.tracing_id)
+            self._tell_expiry(now, body.metadata)
+            return
+        self._answered(frame.tracing_id)
+        if not self._is_in_session or self._take_message(body, frame.tracing_id) is None:
+            return
+        if self._expiry.active(now):
+            self._events.append(ConversationUpdated(expires_at=self._expiry.moment))
+            self.check_health(now)
+        self._pump(now)
+
+    def _take_message(self, body: MessageBody, tracing_id: str | None) -> bool | None:
+        """Take a message of the socket or the newest page; return None when it was seen before."""
+        keys = message_keys(body)
+        if body.direction == Direction.INBOUND:
+            self._confirm(tracing_id or guest_id(body) or "", body)
+        events = to_events(body, tracing_id=tracing_id, deployment=self._deployment)
+        if self._seen.has(keys):
+            return None
+        sent_at = parse_time(body.channel.time) if body.channel else None
+        is_late = self._seen.note(keys, sent_at) if any(isinstance(event, _KEPT) for event in events) else False
+        for event in events:
+            self._take_event(event, is_late=is_late)
+        return True
+
+    def _take_event(self, event: Event, *, is_late: bool) -> None:
+        match event:
+            case Message():
+                if not is_late:
+                    self._note_speaker(event)
+                self._events.append(structs.replace(event, late=is_late))
+            case ConversationUpdated():
+                self._say(event)
+                if event.read_only:
+                    self._bar()
+            case Presence():
+                if event.kind == "join":
+                    self._join = _Join.NONE
+                    self._begin_conversation()
+                self._events.append(event)
+            case _:
+                self._events.append(event)
+
+    def _take_session(self, body: SessionResponse, tracing_id: str | None, now: float) -> None:
+        self._answered(tracing_id)
+        if self._state is State.CLOSING_SESSION and not body.connected:
+            self._move(Input.SESSION_CLOSED)
+            self._configure(now, starts_new=True)
+            return
+        if self._state is State.CONFIGURING and not body.connected:
+            self._effects.append(CloseSocket())
+            self._lose(now, _status_error("bad-answer"))
+            return
+        if not body.connected or self._state is State.CLOSING_SESSION:
+            return
+        is_first = self._state is State.CONFIGURING
+        # A token that was never configured before is new, though the answer that said so may have been lost.
+        is_new, read_only = bool(body.new_session) or self._is_fresh, bool(body.read_only)
+        self._is_fresh = False
+        self._rules = UploadRules.of(body.allowed_media, body.blocked_extensions, self._deployment)
+        if body.max_custom_data_bytes is not None:
+            self._attributes.max_bytes = int(body.max_custom_data_bytes)
+        if not is_first:
+            self._stepped_up()
+        elif is_new:
+            self._forget_conversation()
+        if is_first:
+            self._move(Input.BARRED if read_only else Input.CONFIGURED)
+            self._quiet_at = now + QUIET_S
+        self._expiry.told(now, duration_s=body.duration_seconds, expires=body.expiration_date)
+        self._events.append(
+            SessionUpdated(
+                is_new=is_new,
+                read_only=read_only,
+                expires_at=self._expiry.moment,
+                duration_s=None if body.duration_seconds is None else int(body.duration_seconds),
+                max_attribute_bytes=self._attributes.max_bytes,
+                replaced_session=bool(body.cleared_existing_session),
+            )
+        )
+        if is_first:
+            self._resume(now, is_new=is_new, read_only=read_only, has_joined=bool(body.auto_started))
+
+    def _resume(self, now: float, *, is_new: bool, read_only: bool, has_joined: bool) -> None:
+        """Go on in a session that was just configured."""
+        if read_only:
+            self._fail_queue("read-only")
+            if self._wants_new:
+                self.start_new(now)
+                return
+        else:
+            self._wants_new = False
+            if is_new and not has_joined and self._deployment is not None and self._deployment.auto_start:
+                self._join = _Join.OWED
+        if not is_new and (self._reads_history or self._flight is not None):
+            self._is_catching_up = bool(self._seen)
+            self._reading.want(1, first=True)
+        if self._join is _Join.OWED:
+            self._send_join(now)
+        self._pump_reading(now)
+        self._pump(now)
+
+    def _stepped_up(self) -> None:
+        """The guest's session is now that of a guest who signed in, for good."""
+        if self._session is not None and self._guest_jwt is not None and not self._session.is_authenticated:
+            self._session = replace(self._session, is_authenticated=True)
+            self._effects.append(KeepSession(self._session))
+
+    def _take_key(self, body: JwtResponse, tracing_id: str | None, now: float) -> None:
+        asked = self._answered(tracing_id)
+        if asked is None or asked.kind is not _Kind.JWT or not body.jwt:
+            return
+        until = now if body.exp is None else body.exp - self._epoch_s
+        self._reading.took_key(Secret(body.jwt), until)
+        self._pump_reading(now, key=Secret(body.jwt))
+
+    def _take_closed_event(self, body: ConnectionClosedEvent) -> None:
+        code = closed_event_error(body, was_cleared=self._was_cleared)
+        self._effects.append(CloseSocket())
+        if code == "session-cleared":
+            self._end_cleared()
+        elif code == "signed-in-elsewhere":
+            self._session_over(code)
+        else:
+            self._move(Input.FAILED, _status_error(code))
+
+    # --- the provider's errors ---------------------------------------------------------------------------------
+
+    def _take_error(
+        self, number: int, text: str, tracing_id: str | None, now: float, *, retry_after_s: float | None = None
+    ) -> None:
+        asked = self._answered(tracing_id)
+        rule, trouble = code_rule(number), auth_trouble(number, text)
+        wait_s = min(retry_after_s or 0.0, LONGEST_HINT_S)
+        if rule.concern is Concern.SESSION:
+            self._effects.append(CloseSocket())
+            self._session_over(rule.code)
+        elif self._state in {State.CONFIGURING, State.CLOSING_SESSION}:
+            self._refused(number, text, trouble, wait_s, now)
+        elif trouble is AuthTrouble.REFUSED:
+            self._error("sign-in-needed", text, asked)
+        elif self._is_about_flight(asked, rule.concern, tracing_id):
+            self._flight_refused(number, text, retry_after_s, now)
+        elif asked is None:
+            self._error(rule.code, text, None, retry_after_s)
+        else:
+            self._request_refused(asked, tracing_id or "", rule.code, text, now=now, retry_after_s=retry_after_s)
+
+    def _refused(self, number: int, text: str, trouble: AuthTrouble | None, wait_s: float, now: float) -> None:
+        """The provider did not configure the session: final, unless another JWT or a little patience may help."""
+        is_signed_in = self._session is not None and self._session.is_authenticated
+        if trouble is not None and is_signed_in and self._state is State.CONFIGURING:
+            self._authorizations += 1
+            if self._authorizations <= MOST_AUTHORIZATIONS:
+                self._move(Input.STALE)
+                self._effects.append(Authorize(is_stale=trouble is AuthTrouble.STALE))
+                return
+        self._effects.append(CloseSocket())
+        code = code_rule(number).code
+        if code in {"rate-limited", "timed-out"} or 500 <= number < 600 or number == 5000:
+            self._lose(now, _status_error("upstream-busy" if code == "provider-error" else code), hint_s=wait_s)
+            return
+        if trouble is None:
+            code = {400: "deployment-unknown", 403: "deployment-refused", 404: "deployment-unknown"}.get(number, code)
+        else:
+            code = "sign-in-needed"
+        # The provider's words name what is wrong; they are an operator's, and untrusted.
+        self._move(Input.FAILED, structs.replace(_status_error(code), text=text or ERRORS[code].summary))
+
+    def _flight_refused(self, number: int, text: str, retry_after_s: float | None, now: float) -> None:
+        flight = self._flight
+        assert flight is not None, "the caller looked"  # noqa: S101
+        rule, client_id = code_rule(number), flight.client_id
+        if rule.code == "rate-limited":
+            wait_s = min(max(retry_after_s or 1.0, 1.0), LONGEST_HINT_S)
+            self._attributes.give_back(client_id)
+            self._flight = None
+            self._hold_until = now + wait_s
+            self._events.append(
+                Receipt(client_id=client_id, status=Fate.WAITING, retry_after=wait_s, code="rate-limited")
+            )
+        elif rule.concern is Concern.ATTRIBUTES:
+            # The words are worth more than what was told with them.
+            self._attributes.drop(client_id)
+            self._flight = None
+            self._error(rule.code, text, None)
+        elif rule.code == "timed-out" or 500 <= number < 600 or number == 5000:
+            self._doubt(flight)
+        else:
+            self._attributes.give_back(client_id)
+            self._fail_flight(rule.code, text)
+            if rule.code == "read-only":
+                self._bar()
+        self._pump_reading(now)
+        self._pump(now)
+
+    def _request_refused(
+        self, asked: _Asked, tracing_id: str, code: str, text: str, *, now: float, retry_after_s: float | None
+    ) -> None:
+        match asked.kind:
+            case _Kind.ATTACHMENT:
+                self._attachment(asked.about, AttachmentStatus.FAILED, code=code, text=text)
+            case _Kind.JWT:
+                self._reading_failed(_status_error(code), now, wait_s=retry_after_s or SETTLE_S)
+            case _Kind.TYPING:
+                self._may_type = code != "refused-by-deployment"
+            case _Kind.HEALTH:
+                self._health_at = now + max(retry_after_s or 0.0, HEALTH_EVERY_S)
+            case _:
+                if code == "attributes-too-large":
+                    self._attributes.drop(tracing_id)
+                else:
+                    self._attributes.give_back(tracing_id)
+                if asked.kind is _Kind.CONFIGURE:  # a step-up; what was good before still is
+                    self._guest_jwt = None
+                self._error("sign-in-needed" if asked.kind is _Kind.CONFIGURE else code, text, asked, retry_after_s)
+
+    def _is_about_flight(self, asked: _Asked | None, concern: Concern, tracing_id: str | None) -> bool:
+        """Return whether an error is about the message in flight; without a tracing id its number must say so."""
+        if self._flight is None:
+            return False
+        if tracing_id is not None:
+            return tracing_id == self._flight.client_id
+        return asked is None and concern in {Concern.MESSAGE, Concern.ATTRIBUTES}
+
+    def _error(self, code: str, text: str, asked: _Asked | None, retry_after_s: float | None = None) -> None:
+        client_id = asked.about if asked is not None and asked.kind is _Kind.MESSAGE else None
+        self._events.append(ProviderError(code=code, text=text, retry_after=retry_after_s, client_id=client_id))
+
+    # --- files -------------------------------------------------------------------------------------------------
+
+    def _take_url(self, body: PresignedUrlResponse) -> None:
+        # A new download URL comes with a size and without headers (§3.10).
+        if not body.headers and body.file_size is not None:
+            self._attachment(body.attachment_id, AttachmentStatus.REFRESHED, url=body.url)
+        elif body.attachment_id in self._uploading:
+            self._effects.append(Upload(body.attachment_id, body.url, body.headers))
+
+    def _attachment(
+        self,
+        attachment_id: str,
+        status: AttachmentStatus,
+        *,
+        url: str | None = None,
+        code: str | None = None,
+        text: str | None = None,
+    ) -> None:
+        if status not in {AttachmentStatus.UPLOADING, AttachmentStatus.REFRESHED}:
+            self._uploading.discard(attachment_id)
+        self._events.append(
+            AttachmentUpdated(attachment_id=attachment_id, status=status, url=url, code=code, text=text)
+        )
+
+    def _attachment_failed(self, attachment_id: str, number: float | None, text: str | None) -> None:
+        rule = code_rule(0 if number is None else int(number))
+        code = rule.code if rule.concern is Concern.ATTACHMENT else "attachment-failed"
+        self._attachment(attachment_id, AttachmentStatus.FAILED, code=code, text=text)
+
+    # --- what the guest sends ----------------------------------------------------------------------------------
+
+    def _checked(
+        self, text: str, content: tuple[ContentItem, ...], client_id: str, in_reply_to: str | None
+    ) -> GuestMessage:
+        message = guest_message(text, content, client_id, in_reply_to)
+        if self._state is State.READ_ONLY:
+            raise MessageRejected(client_id, code="read-only")
+        return message
+
+    def _pump(self, now: float) -> None:
+        """Write the next message, when none is in flight and the provider takes one."""
+        self._pump_at = None
+        if self._state is not State.CONFIGURED or self._flight is not None or not self._outbox:
+            return
+        wait_s = max(self._send_wait_s(now), 0.0 if self._hold_until is None else self._hold_until - now)
+        if wait_s > 0:
+            self._pump_at = now + wait_s
+            return
+        self._hold_until = None
+        client_id, message = next(iter(self._outbox.items()))
+        self._flight = _Flight(client_id, message.text or "")
+        self._write_message(client_id, message, now)
+
+    def _write_message(self, client_id: str, message: GuestMessage, now: float) -> None:
+        self._ask(_Kind.MESSAGE, client_id, tracing_id=client_id)
+        full = with_attributes(message, self._attributes.take(client_id))
+        self._messages.take(now)
+        self._send(OnMessage(token=self._token, tracing_id=client_id, message=full), now, client_id)
+
+    def _send_join(self, now: float) -> None:
+        self._join = _Join.SENT
+        self._send_event(_Kind.JOIN, presence("Join"), now)
+
+    def _send_event(self, kind: _Kind, event: EventBody, now: float) -> None:
+        tracing_id = self._ask(kind)
+        message = event_message(event)
+        if kind is _Kind.JOIN:
+            message = with_attributes(message, self._attributes.take(tracing_id))
+        self._messages.take(now)
+        self._send(OnMessage(token=self._token, tracing_id=tracing_id, message=message), now)
+
+    def _send(self, request: Request, now: float, client_id: str | None = None) -> None:
+        self._requests.take(now)
+        self._effects.append(SendFrame(encode_request(request), client_id))
+
+    def _send_wait_s(self, now: float) -> float:
+        return max(self._messages.wait_s(now), self._requests.wait_s(now))
+
+    def _configure(self, now: float, *, starts_new: bool = False, signed_in: Secret | None = None) -> None:
+        tracing_id = self._ask(_Kind.CONFIGURE, limit_at=now + ANSWER_LIMIT_S)
+        is_signed_in = self._session is not None and self._session.is_authenticated
+        jwt = signed_in or (self._guest_jwt if is_signed_in else None)
+        request: Request
+        if jwt is None:
+            request = ConfigureSession(
+                token=self._token, tracing_id=tracing_id, deployment_id=self._deployment_id, start_new=starts_new
+            )
+        else:
+            request = ConfigureAuthenticatedSession(
+                token=self._token,
+                tracing_id=tracing_id,
+                deployment_id=self._deployment_id,
+                start_new=starts_new,
+                data=SignedData(code=jwt.reveal()),
+            )
+        self._send(request, now)
+
+    def _ask(
+        self, kind: _Kind, about: str = "", *, limit_at: float | None = None, tracing_id: str | None = None
+    ) -> str:
+        tracing_id = tracing_id or self._new_id()
+        self._asked[tracing_id] = _Asked(kind, about, limit_at)
+        if len(self._asked) > MOST_ASKED:
+            del self._asked[next(iter(self._asked))]
+        return tracing_id
+
+    def _answered(self, tracing_id: str | None) -> _Asked | None:
+        return None if tracing_id is None else self._asked.pop(tracing_id, None)
+
+    # --- what has become of it ---------------------------------------------------------------------------------
+
+    def _confirm(self, client_id: str, body: MessageBody) -> None:
+        """Take note that the provider has one of the guest's messages."""
+        flight = self._flight
+        if flight is not None and (client_id == flight.client_id or self._looks_like(flight, client_id, body)):
+            self._flight = None
+            message = self._outbox.pop(flight.client_id)
+            self._events.append(Receipt(client_id=flight.client_id, status=Fate.DELIVERED, id=body.id))
+            self._files_sent(message)
+            client_id = flight.client_id
+        elif client_id in self._unconfirmed:
+            self._unconfirmed.discard(client_id)
+            self._events.append(Receipt(client_id=client_id, status=Fate.DELIVERED, id=body.id))
+        self._attributes.confirm(client_id)
+
+    def _looks_like(self, flight: _Flight, client_id: str, body: MessageBody) -> bool:
+        """Return whether a message that nobody claims is the one in doubt: a history may lack our metadata (§8)."""
+        is_ours = not client_id and not self._seen.has(message_keys(body))
+        return flight.is_in_doubt and is_ours and body.type != "Event" and (body.text or "") == flight.text
+
+    def _files_sent(self, message: GuestMessage) -> None:
+        for one in _file_ids(message):
+            self._attachment(one, AttachmentStatus.SENT)
+
+    def _doubt(self, flight: _Flight) -> None:
+        """Only the history can tell whether the provider has the message."""
+        flight.overdue_at = None
+        if not self._reads_history:
+            self._unconfirm(flight)
+            return
+        flight.is_in_doubt = True
+        self._reading.want(1, first=True)
+
+    def _unconfirm(self, flight: _Flight) -> None:
+        self._flight = None
+        del self._outbox[flight.client_id]
+        self._unconfirmed.add(flight.client_id)
+        self._events.append(Receipt(client_id=flight.client_id, status=Fate.UNCONFIRMED))
+
+    def _settle(self, now: float) -> None:
+        """The newest page was read: what it does not show is looked for once more, then sent again."""
+        if self._join is _Join.SENT and self._conversation is None and self._state is State.CONFIGURED:
+            self._send_join(now)
+        flight = self._flight
+        if flight is None or not flight.is_in_doubt:
+            return
+        flight.misses += 1
+        if flight.misses < MISSES:
+            self._reading.want(1, first=True)
+            self._reading.at = now + SETTLE_S
+        elif self._state is State.READ_ONLY:
+            self._fail_flight("read-only")
+        else:
+            self._flight = None
+
+    def _fail_flight(self, code: str, text: str | None = None) -> None:
+        if self._flight is not None:
+            client_id = self._flight.client_id
+            self._flight = None
+            self._fail((client_id,), code, text)
+
+    def _fail_queue(self, code: str) -> None:
+        flying = self._flight.client_id if self._flight else None
+        self._fail([client_id for client_id in self._outbox if client_id != flying], code)
+
+    def _fail(self, client_ids: Iterable[str], code: str, text: str | None = None) -> None:
+        for client_id in client_ids:
+            del self._outbox[client_id]
+            self._events.append(Receipt(client_id=client_id, status=Fate.FAILED, code=code, text=text or None))
+
+    # --- the conversation --------------------------------------------------------------------------------------
+
+    def _say(self, event: ConversationUpdated) -> None:
+        self._conversation = event.status or self._conversation
+        if event.status is ConversationStatus.ENDED:
+            self._agent = None
+        self._events.append(event)
+
+    def _begin_conversation(self) -> None:
+        """A guest's word, or `Join`, begins a conversation where there is none."""
+        if self._state is not State.READ_ONLY and self._conversation in {None, ConversationStatus.ENDED}:
+            self._say(ConversationUpdated(status=ConversationStatus.WAITING))
+
+    def _note_speaker(self, message: Message) -> None:
+        """An agent who speaks is there: the provider has no other word for it."""
+        if message.sender == "guest":
+            self._begin_conversation()
+        elif message.sender == "agent":
+            agent = (message.name, message.avatar)
+            if self._conversation is not ConversationStatus.CONNECTED or agent != self._agent:
+                self._agent = agent
+                self._say(
+                    ConversationUpdated(
+                        status=ConversationStatus.CONNECTED, agent_name=message.name, agent_avatar=message.avatar
+                    )
+                )
+
+    def _bar(self) -> None:
+        """The session takes no more messages."""
+        if self._state is State.CONFIGURED:
+            self._move(Input.BARRED)
+            self._fail_queue("read-only")
+
+    def _forget_conversation(self) -> None:
+        """What we knew was another session's; what was in flight may have reached it."""
+        if self._flight is not None:
+            self._unconfirm(self._flight)
+        self._seen.forget()
+        self._reading.forget()
+        self._expiry.forget()
+        self._attributes.say_all_again()
+        self._conversation = self._agent = None
+        self._is_catching_up = False
+        self._join = _Join.NONE
+
+    def _session_over(self, code: str) -> None:
+        """This session is over for us; another begins when the guest starts again."""
+        if code == "session-expired":
+            self._say(ConversationUpdated(status=ConversationStatus.ENDED, reason=code))
+        self._forget_conversation()
+        self._session = self._guest_jwt = None
+        self._effects.append(KeepSession(None))
+        self._move(Input.FAILED, _status_error(code))
+
+    def _end_cleared(self) -> None:
+        """The provider forgot the conversation; the same token begins another one."""
+        self._was_cleared = False
+        self._fail(list(self._outbox), "session-cleared")
+        self._flight = None
+        self._forget_conversation()
+        self._move(Input.ENDED)
+
+    # --- history -----------------------------------------------------------------------------------------------
+
+    def _pump_reading(self, now: float, *, key: Secret | None = None) -> None:
+        query = self._reading.wants_now(now) if self._is_in_session else None
+        if query is None:
+            return
+        jwt = key or self._reading.key(now)
+        if jwt is not None:
+            self._reading.begin(now)
+            self._effects.append(ReadHistory(jwt, query))
+            return
+        self._reading.is_busy = True
+        tracing_id = self._ask(_Kind.JWT, limit_at=now + ANSWER_LIMIT_S)
+        self._send(GetJwt(token=self._token, tracing_id=tracing_id), now)
+
+    def _take_history(self, page: HistoryPage) -> bool:
+        """Show what is new of a page, oldest first; return whether some of it was known."""
+        knew_some = False
+        for body in page.messages:
+            if page.number == 1 or self._is_catching_up:
+                is_new = self._take_message(body, None) is not None
+            else:
+                is_new = self._take_older(body)
+            knew_some = knew_some or not is_new
+        return knew_some
+
+    def _take_older(self, body: MessageBody) -> bool:
+        """Show a message from before what is known: it changes nothing but the transcript."""
+        keys = message_keys(body)
+        if self._seen.has(keys):
+            return False
+        for event in to_events(body, deployment=self._deployment):
+            if isinstance(event, Message):
+                self._events.append(structs.replace(event, late=self._seen.note(keys, event.sent_at)))
+        return True
+
+    def _reading_failed(self, error: StatusError, now: float, *, wait_s: float = SETTLE_S) -> None:
+        given_up = self._reading.failed(now, max(wait_s, error.retry_after or 0.0))
+        if given_up is None:
+            return
+        self._is_catching_up = False
+        self._events.append(ProviderError(code=error.code, text=error.text))
+        if given_up == 1 and self._flight is not None and self._flight.is_in_doubt:
+            self._unconfirm(self._flight)
+            self._pump(now)
+
+    # --- time --------------------------------------------------------------------------------------------------
+
+    def _timers_of_session(self, now: float) -> None:
+        for due in self._expiry.due(now):
+            if due is Due.NOTICE:
+                self._events.append(ConversationUpdated(expires_at=self._expiry.moment))
+            else:
+                self.check_health(now)
+        if self._flight is not None and _is_past(self._flight.overdue_at, now):
+            self._doubt(self._flight)
+        if _is_past(self._health_at, now) or _is_past(self._quiet_at, now):
+            self._quiet_at = now + QUIET_S
+            self.check_health(now)
+        self._pump_reading(now)
+        self._pump(now)
+
+    def _unanswered(self, now: float) -> None:
+        late = {asked.kind for asked in self._asked.values() if _is_past(asked.limit_at, now)}
+        if late == {_Kind.JWT}:
+            self._asked = {key: asked for key, asked in self._asked.items() if asked.kind is not _Kind.JWT}
+            self._reading_failed(_status_error("timed-out"), now)
+            return
+        self._effects.append(CloseSocket())
+        self._lose(now, _status_error("timed-out"))
+
+    def _tell_expiry(self, now: float, metadata: dict[str, object] | None) -> None:
+        told = metadata or {}
+        duration, expires = _seconds(told.get("durationSeconds")), _seconds(told.get("expirationDate"))
+        was_noticed = self._expiry.is_noticed
+        self._expiry.told(now, duration_s=duration, expires=expires)
+        if was_noticed and not self._expiry.is_noticed:
+            self._events.append(ConversationUpdated(expires_at=self._expiry.moment))
+
+    # --- the connection ----------------------------------------------------------------------------------------
+
+    @property
+    def _token(self) -> str:
+        assert self._session is not None, "there is nothing to send without"  # noqa: S101 - the table's doing
+        return self._session.token.reveal()
+
+    @property
+    def _is_in_session(self) -> bool:
+        return self._state in {State.CONFIGURED, State.READ_ONLY}
+
+    def _expect_session(self) -> None:
+        if not self._is_in_session:
+            raise NotWritten
+
+    def _begin(self) -> None:
+        if self._deployment is None:
+            self._move(Input.READ)
+            self._effects.append(ReadDeployment(self._deployment_id))
+            return
+        self._is_fresh = self._is_fresh or self._session is None
+        session = self._session or WebSession(Secret(self._new_id()), self._deployment_id, self._signs_in)
+        if session.is_authenticated and self._guest_jwt is None:
+            self._move(Input.AUTHORIZE)
+            self._keep(session)
+            self._effects.append(Authorize())
+        else:
+            self._move(Input.CONNECT)
+            self._keep(session)
+            self._effects.append(OpenSocket(session))
+
+    def _keep(self, session: WebSession) -> None:
+        if session != self._session:
+            self._session = session
+            self._effects.append(KeepSession(session))
+
+    def _lose(self, now: float, error: StatusError, *, hint_s: float = 0.0) -> None:
+        """What was lost may be better in a moment."""
+        if self._opened_at is not None and now - self._opened_at >= HEALTHY_AFTER_S:
+            self._attempt = 0
+        delay_s = max(self._delay_s(self._attempt), min(hint_s, LONGEST_HINT_S))
+        self._move(Input.LOST, error, delay_s)
+        self._attempt += 1
+        self._retry_at = now + delay_s
+
+    def _disconnected(self) -> None:
+        """Forget what died with the connection."""
+        self._asked.clear()
+        self._attributes.give_back_all()
+        self._reading.disconnected()
+        self._opened_at = self._hold_until = self._pump_at = self._health_at = self._quiet_at = None
+        self._may_type = True
+        self._was_cleared = False
+        for attachment_id in sorted(self._uploading):
+            self._attachment(attachment_id, AttachmentStatus.FAILED, code="connection-lost")
+        if self._flight is not None:
+            self._flight.misses = 0
+            self._doubt(self._flight)
+
+    def _move(self, what: Input, error: StatusError | None = None, retry_in: float | None = None) -> None:
+        before = self._state
+        self._state = next_state(before, what)
+        self._retry_at = None
+        if before in OPEN_STATES and self._state not in OPEN_STATES:
+            self._disconnected()
+        status = STATUS_OF[self._state]
+        if status is not STATUS_OF[before] or error is not None:
+            self._events.append(StatusChanged(status=status, error=error, retry_in=retry_in))
+
+
+def _request_window() -> Window:
+    # A little below what the provider allows, which counts when frames arrive; `configure` and `echo` count too.
+    return Window(REQUESTS_PER_MIN - 10, 60.0)
+
+
+def _is_past(deadline: float | None, now: float) -> bool:
+    return deadline is not None and deadline <= now
+
+
+def _seconds(text: object) -> int | None:
+    """Return the whole seconds of a metadata value, which is a string by the book and a number from some."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return int(text)
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 12 else None
+
+
+def _file_ids(message: GuestMessage) -> list[str]:
+    items = message.content if isinstance(message.content, list) else []
+    found = [item.get("attachment", {}).get("id") for item in items if item.get("contentType") == "Attachment"]
+    return [one for one in found if isinstance(one, str)]
+
+
+def _status_error(code: str, error: ChatError | None = None) -> StatusError:
+    info = ERRORS[code]
+    return StatusError(
+        code=code,
+        text=error.message if error else info.summary,
+        hint=info.hint,
+        retry_after=error.retry_after_s if error else None,
+    )
