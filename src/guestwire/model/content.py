@@ -317,7 +317,7 @@ def parse_content(items: object) -> tuple[ContentItem, ...]:
     Anything that is not a list is no content; an element that is not an object with a string `contentType` is left
     out, and so is one nested deeper than `MAX_CONTENT_DEPTH`. None is worth losing the message's text for.
     """
-    if not isinstance(items, Sequence) or isinstance(items, str):
+    if not items or not isinstance(items, Sequence) or isinstance(items, str):
         return ()
     return tuple(
         ContentItem(kind=kind, value=_parse_value(kind, item), raw=item)

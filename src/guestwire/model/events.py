@@ -328,8 +328,9 @@ def event_to_json(event: Event) -> dict[str, object]:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 
 
 def epoch_ms(moment: datetime) -> int:
     """Return whole milliseconds since 1970 UTC; in integers, because a float's seconds lose one now and then."""
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    return (moment - _EPOCH) // _MS

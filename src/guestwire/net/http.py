@@ -52,6 +52,10 @@ CLOSE_WAIT_S = 2.0
 
 LOST = 1006
 
+# Looked up once: every frame asks.
+_TEXT, _BINARY = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY
+_PING, _PONG, _CLOSE = aiohttp.WSMsgType.PING, aiohttp.WSMsgType.PONG, aiohttp.WSMsgType.CLOSE
+
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _CLOSING = "Cannot write to closing transport"
@@ -265,24 +269,22 @@ class HttpSocket:
             message = await self._socket.receive()
             self._is_reading = False
             self._heard_at = self._loop.time()
-            match message.type:
-                case aiohttp.WSMsgType.TEXT:
-                    yield message.data
-                case aiohttp.WSMsgType.BINARY:
-                    continue
-                case aiohttp.WSMsgType.PING:
-                    await self._pong(message.data)
-                case aiohttp.WSMsgType.PONG:
-                    self._answered(bytes(message.data))
-                case aiohttp.WSMsgType.CLOSE:
-                    self._close_code = message.data if isinstance(message.data, int) and message.data else 1005
-                    self._close_reason = message.extra or ""
-                    break
-                case _:
-                    # CLOSED, CLOSING: closed by us or broken. ERROR: the peer broke RFC 6455; aiohttp has answered it.
-                    if self._close_code is None:
-                        self._close_code = self._socket.close_code or LOST
-                    break
+            kind = message.type
+            if kind is _TEXT:
+                yield message.data
+            elif kind is _PONG:
+                self._answered(bytes(message.data))
+            elif kind is _PING:
+                await self._pong(message.data)
+            elif kind is _CLOSE:
+                self._close_code = message.data if isinstance(message.data, int) and message.data else 1005
+                self._close_reason = message.extra or ""
+                break
+            elif kind is not _BINARY:
+                # CLOSED, CLOSING: closed by us or broken. ERROR: the peer broke RFC 6455; aiohttp has answered it.
+                if self._close_code is None:
+                    self._close_code = self._socket.close_code or LOST
+                break
         await self.aclose()
 
     async def aclose(self, code: int = 1000) -> None:
@@ -306,13 +308,14 @@ class HttpSocket:
             await self._socket.pong(payload)
 
     def _answered(self, payload: bytes) -> None:
+        if payload not in self._pings:
+            return
         # A peer may answer several pings with one pong, to the newest (RFC 6455 §5.5.3).
-        if payload in self._pings:
-            for earlier, pong in self._pings.items():
-                if not pong.done():
-                    pong.set_result(None)
-                if earlier == payload:
-                    return
+        for earlier, pong in self._pings.items():
+            if not pong.done():
+                pong.set_result(None)
+            if earlier == payload:
+                return
 
     def _beat_due(self) -> None:
         """Ping a peer that has been silent; give it up when it stays silent."""

@@ -6,8 +6,11 @@ A body is the JSON of a frame with our `id`. Its number is added when it is sent
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
+from random import Random
 
 import msgspec
 
@@ -33,6 +36,7 @@ __all__ = [
     "masked_content",
     "message_id",
     "message_record",
+    "new_id",
     "order_key",
     "outgoing_body",
     "read_outgoing",
@@ -40,6 +44,18 @@ __all__ = [
 ]
 
 
+# No secrets, so it need not be the operating system's source, which costs as much as the rest of a record.
+_random = Random()  # noqa: S311
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
+
+
+def new_id() -> str:
+    """Return a new id for a record, 128 random bits in hex."""
+    return f"{_random.getrandbits(128):032x}"
+
+
+@lru_cache(maxsize=4096)  # its record, the answer, and a moment later its receipt
 def message_id(sid: SessionId, client_id: ClientId) -> str:
     """Return our id of a guest's message: the same each time it is asked for, 128 bits in hex."""
     return hashlib.sha256(f"{sid}\n{client_id}".encode()).hexdigest()[:32]

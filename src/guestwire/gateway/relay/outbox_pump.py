@@ -87,6 +87,7 @@ class OutboxPump:
         """Take whose outbox it is; nothing happens before `run`."""
         self._session = session
         self._outbox = session.log
+        self._sid = session.sid
         self._clock = clock
         self._delay_s = full_jitter(rng)
         self._fail_point = fail_point
@@ -239,7 +240,7 @@ class OutboxPump:
                 unknown.append(message)
         if unknown:
             known = await self._outbox.known_ids(
-                self._session.sid, [message.id for message in unknown if message.id is not None]
+                self._sid, [message.id for message in unknown if message.id is not None]
             )
             foreign += await self._find([message for message in unknown if message.id not in known])
         return foreign
@@ -272,7 +273,7 @@ class OutboxPump:
         return left
 
     async def _ends_doubt(self, message: Message) -> bool:
-        for doubt in await self._outbox.doubtful(self._session.sid):
+        for doubt in await self._outbox.doubtful(self._sid):
             if _is_same(message, doubt, bodies.read_outgoing(doubt.body)[0]):
                 await self._settle_as_shown(doubt, message)
                 return True
@@ -280,7 +281,7 @@ class OutboxPump:
 
     async def _was_said(self, text: str) -> bool:
         """Return whether the guest has said exactly this in any message of the log."""
-        sid = self._session.sid
+        sid = self._sid
         after = (await self._outbox.head(sid)).floor
         while (page := await self._outbox.read(sid, after)) is not None and page.records:
             for record in page.records:
@@ -314,7 +315,7 @@ class OutboxPump:
         try:
             while not self._is_stopping:
                 self._wake.clear()
-                outgoing = await self._persist(lambda: self._outbox.next_outgoing(self._session.sid))
+                outgoing = await self._persist(lambda: self._outbox.next_outgoing(self._sid))
                 if outgoing is not None and outgoing.attempts and not self._has_looked.is_set():
                     self._flight = self._found(outgoing)
                 self._has_looked.set()
@@ -380,7 +381,7 @@ class OutboxPump:
 
         async def mark() -> None:
             flight.sent_at = self._clock.now()
-            await self._outbox.mark_sending(self._session.sid, outgoing.oseq, now_ms(self._clock))
+            await self._outbox.mark_sending(self._sid, outgoing.oseq, now_ms(self._clock))
 
         self._flight = flight  # from now on: a copy that was sent before may still be shown
         try:
@@ -472,7 +473,7 @@ class OutboxPump:
         retry_ms = None if settlement.retry_s is None else int(settlement.retry_s * 1000)
         try:
             await self._outbox.settle(
-                self._session.sid,
+                self._sid,
                 outgoing.oseq,
                 settlement.state,
                 record=self._receipt(outgoing, settlement),
@@ -489,7 +490,7 @@ class OutboxPump:
         if fate is None:
             return None
         return bodies.receipt(
-            self._session.sid,
+            self._sid,
             outgoing.client_id,
             outgoing.message_seq,
             fate,

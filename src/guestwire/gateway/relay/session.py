@@ -7,7 +7,6 @@ log itself; what passes through here to them is only what is not kept.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -100,7 +99,7 @@ class RelaySession:
         lives_s: float,
         starts_at_open: bool = False,
         is_new: bool = False,
-        new_id: Callable[[], str] = lambda: secrets.token_hex(16),
+        new_id: Callable[[], str] = bodies.new_id,
         fail_point: FailPoint = no_fail_point,
         mask: Callable[[str], str] = str,
         on_end: Callable[[RelaySession], None] = lambda session: None,  # noqa: ARG005

@@ -122,3 +122,9 @@ def test_updates() -> None:
     assert bodies.is_volatile(ConversationUpdated(position=1, estimated_wait=5))
     for kept in (update, ConversationUpdated(read_only=True), ConversationUpdated(agent_name="Bo")):
         assert not bodies.is_volatile(kept)
+
+
+def test_new_ids_are_hex_and_differ() -> None:
+    ids = {bodies.new_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(len(new) == 32 and int(new, 16) >= 0 for new in ids)
