@@ -16,8 +16,8 @@ Order of use: effects before events, because an event may announce what an effec
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -41,12 +41,10 @@ from guestwire.model.events import (
     ConversationStatus,
     ConversationUpdated,
     Event,
-    Fate,
     HistoryRead,
     Message,
     Presence,
     ProviderError,
-    Receipt,
     SessionUpdated,
     StatusChanged,
     StatusError,
@@ -55,6 +53,7 @@ from guestwire.model.events import (
 from guestwire.model.secret import Secret
 from guestwire.model.times import parse_time
 from guestwire.model.wire_text import well_formed
+from guestwire.protocols.web_messaging.asked import Asked, Kind, Questions
 from guestwire.protocols.web_messaging.attributes import Attributes
 from guestwire.protocols.web_messaging.closes import close_code_error, closed_event_error
 from guestwire.protocols.web_messaging.codes import AuthTrouble, Concern, auth_trouble, code_rule
@@ -72,6 +71,7 @@ from guestwire.protocols.web_messaging.effects import (
 )
 from guestwire.protocols.web_messaging.expiry import Due, Expiry
 from guestwire.protocols.web_messaging.limits import MESSAGES_PER_S, REQUESTS_PER_MIN, TYPING_EVERY_S, Window
+from guestwire.protocols.web_messaging.outbox import Missed, Outbox
 from guestwire.protocols.web_messaging.outgoing import event_message, guest_message, presence, with_attributes
 from guestwire.protocols.web_messaging.reading import Reading
 from guestwire.protocols.web_messaging.requests import (
@@ -128,14 +128,8 @@ HEALTHY_AFTER_S = 30.0
 ANSWER_LIMIT_S = 10.0
 """A provider that does not answer a request of ours in this time is not there any more."""
 
-ECHO_LIMIT_S = 15.0
-"""A message that was not said back in this time is looked for in the history."""
-
 SETTLE_S = 2.0
 """The history may lag: what it does not show is looked for once more, this much later."""
-
-MISSES = 2
-"""Readings of the history that do not show a message, before it is sent again."""
 
 MOST_AUTHORIZATIONS = 3
 """JWTs that are tried on one connection, as in the vendor's mobile SDK (§2.10)."""
@@ -149,26 +143,9 @@ HEALTH_EVERY_S = 30.0
 LONGEST_HINT_S = 300.0
 """The longest wait that a peer can ask for; a chat that is silent for longer looks dead."""
 
-MOST_ASKED = 200
-"""Requests whose answers are awaited; what is older was never going to be answered."""
-
 
 _KEPT = (Message, ConversationUpdated, Presence)
 """Events whose messages the provider keeps, and may repeat; typing is none of them."""
-
-
-class _Kind(StrEnum):
-    """What a request of ours asked for."""
-
-    CONFIGURE = "configure"
-    CLOSE_SESSION = "close-session"
-    MESSAGE = "message"
-    JOIN = "join"
-    TYPING = "typing"
-    CLEAR = "clear"
-    HEALTH = "health"
-    JWT = "jwt"
-    ATTACHMENT = "attachment"
 
 
 class _Join(StrEnum):
@@ -177,34 +154,6 @@ class _Join(StrEnum):
     NONE = "none"
     OWED = "owed"
     SENT = "sent"  # but not said back yet
-
-
-@dataclass(slots=True)
-class _Asked:
-    """A request on its way; `about` is a client id or an attachment id, `limit_at` when an answer is overdue."""
-
-    kind: _Kind
-    about: str = ""
-    limit_at: float | None = None
-
-
-@dataclass(slots=True)
-class _Flight:
-    """The message that is in flight.
-
-    Attributes:
-        client_id: Which.
-        text: As it was sent, to know it in the history.
-        overdue_at: When its echo should have come.
-        is_in_doubt: Whether only the history can tell of it.
-        misses: Readings of the history that did not show it.
-    """
-
-    client_id: str
-    text: str
-    overdue_at: float | None = None
-    is_in_doubt: bool = False
-    misses: int = 0
 
 
 class WebMessagingClient:
@@ -249,7 +198,7 @@ class WebMessagingClient:
         self._state = State.IDLE
         self._effects: deque[Effect] = deque()
         self._events: deque[Event] = deque()
-        self._asked: dict[str, _Asked] = {}
+        self._asked = Questions()
         # The session and its conversation
         self._guest_jwt: Secret | None = None
         self._authorizations = 0
@@ -263,9 +212,7 @@ class WebMessagingClient:
         self._conversation: ConversationStatus | None = None
         self._agent: tuple[str | None, str | None] | None = None
         # What the guest sends
-        self._outbox: dict[str, GuestMessage] = {}
-        self._flight: _Flight | None = None
-        self._unconfirmed: set[str] = set()
+        self._outbox = Outbox(asks_history=reads_history, say=self._events.append)
         self._uploading: set[str] = set()
         self._hold_until: float | None = None
         self._pump_at: float | None = None
@@ -343,10 +290,10 @@ class WebMessagingClient:
         """Return when to call `timer_due`, in the shell's monotonic seconds; None for never."""
         if self._state not in OPEN_STATES:
             return self._retry_at
-        deadlines = [asked.limit_at for asked in self._asked.values()]
+        deadlines = [self._asked.next_deadline()]
         if self._is_in_session:
             deadlines += [self._pump_at, self._health_at, self._quiet_at, self._reading.deadline]
-            deadlines += [self._expiry.next_deadline(), self._flight.overdue_at if self._flight else None]
+            deadlines += [self._expiry.next_deadline(), self._outbox.overdue_at]
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     # --- what the guest or the app wants -----------------------------------------------------------------------
@@ -389,7 +336,7 @@ class WebMessagingClient:
             MessageRejected: It is blank or too long, or the conversation is read-only; nothing else is touched.
         """
         message = self._checked(text, content, client_id, in_reply_to)
-        self._outbox[client_id] = message
+        self._outbox.put(client_id, message)
         self._events.append(
             Message(
                 sender="guest",
@@ -443,7 +390,7 @@ class WebMessagingClient:
         is_wanted = self._deployment is not None and self._deployment.takes_guest_typing and self._may_type
         if self._state is State.CONFIGURED and is_due and is_wanted and self._send_wait_s(now) == 0.0:
             self._typed_at = now
-            self._send_event(_Kind.TYPING, EventBody(event_type="Typing", typing=TypingBody()), now)
+            self._send_event(Kind.TYPING, EventBody(event_type="Typing", typing=TypingBody()), now)
 
     def stay(self, now: float) -> None:
         """Keep the session from expiring: what the provider counts as a message does so (§2.7) [D]."""
@@ -462,7 +409,7 @@ class WebMessagingClient:
         if self._deployment is None or not self._deployment.allows_clear:
             raise ChatError(code="refused-by-deployment")
         self._expect_session()
-        self._send_event(_Kind.CLEAR, presence("Clear"), now)
+        self._send_event(Kind.CLEAR, presence("Clear"), now)
 
     def start_new(self, now: float) -> None:
         """Start a new conversation, after one that left the session read-only (§2.5).
@@ -472,7 +419,7 @@ class WebMessagingClient:
         """
         self._move(Input.START_NEW)
         self._wants_new = True
-        tracing_id = self._ask(_Kind.CLOSE_SESSION, limit_at=now + ANSWER_LIMIT_S)
+        tracing_id = self._ask(Kind.CLOSE_SESSION, limit_at=now + ANSWER_LIMIT_S)
         self._send(CloseSession(token=self._token, tracing_id=tracing_id, close_all_connections=True), now)
 
     def check_health(self, now: float) -> None:
@@ -483,7 +430,7 @@ class WebMessagingClient:
         self._health_at = now + wait_s if wait_s > 0 else None
         if wait_s > 0:
             return
-        tracing_id = self._ask(_Kind.HEALTH, limit_at=now + ANSWER_LIMIT_S)
+        tracing_id = self._ask(Kind.HEALTH, limit_at=now + ANSWER_LIMIT_S)
         ping = GuestMessage(type="Text", text="ping")
         self._send(Echo(token=self._token, tracing_id=tracing_id, message=ping), now)
 
@@ -524,7 +471,7 @@ class WebMessagingClient:
             raise NotWritten
         check_file(self._rules, name=name, file_type=file_type, size=size)
         self._uploading.add(attachment_id)
-        tracing_id = self._ask(_Kind.ATTACHMENT, attachment_id)
+        tracing_id = self._ask(Kind.ATTACHMENT, attachment_id)
         request = OnAttachment(
             token=self._token,
             tracing_id=tracing_id,
@@ -549,7 +496,7 @@ class WebMessagingClient:
             NotWritten: The session is not configured.
         """
         self._expect_session()
-        tracing_id = self._ask(_Kind.ATTACHMENT, attachment_id)
+        tracing_id = self._ask(Kind.ATTACHMENT, attachment_id)
         self._send(GetAttachment(token=self._token, tracing_id=tracing_id, attachment_id=attachment_id), now)
 
     def delete_attachment(self, attachment_id: str, now: float) -> None:
@@ -559,7 +506,7 @@ class WebMessagingClient:
             NotWritten: The session is not configured.
         """
         self._expect_session()
-        tracing_id = self._ask(_Kind.ATTACHMENT, attachment_id)
+        tracing_id = self._ask(Kind.ATTACHMENT, attachment_id)
         self._send(DeleteAttachment(token=self._token, tracing_id=tracing_id, attachment_id=attachment_id), now)
 
     def stop(self) -> None:
@@ -606,10 +553,7 @@ class WebMessagingClient:
 
     def sent(self, client_id: str, now: float) -> None:
         """Take note that a message was written to the socket."""
-        flight = self._flight
-        if flight is not None and flight.client_id == client_id and not flight.is_in_doubt:
-            flight.overdue_at = now + ECHO_LIMIT_S
-            self._events.append(Receipt(client_id=client_id, status=Fate.SENT))
+        self._outbox.written(client_id, now)
 
     def frame_received(self, text: str, now: float) -> None:
         """Take one text frame from the provider; anything unknown becomes an `UnknownEvent` and ends nothing."""
@@ -631,7 +575,7 @@ class WebMessagingClient:
             return
         error = close_code_error(code)
         if error == "frame-too-big":
-            self._fail_flight(error)
+            self._outbox.fail_flight(error)
         self._lose(now, _status_error(error))
 
     def attempt_failed(self, error: ChatError, now: float) -> None:
@@ -682,8 +626,8 @@ class WebMessagingClient:
         if self._state not in OPEN_STATES:
             self._begin()
             return
-        if any(_is_past(asked.limit_at, now) for asked in self._asked.values()):
-            self._unanswered(now)
+        if late := self._asked.overdue(now):
+            self._unanswered(late, now)
         if self._is_in_session:
             self._timers_of_session(now)
 
@@ -699,17 +643,17 @@ class WebMessagingClient:
             case JwtResponse():
                 self._take_key(body, tracing_id, now)
             case PresignedUrlResponse():
-                self._answered(tracing_id)
+                self._asked.answered(tracing_id)
                 self._take_url(body)
             case UploadSuccessEvent():
                 self._attachment(body.attachment_id, AttachmentStatus.UPLOADED, url=body.download_url)
             case UploadFailureEvent():
                 self._attachment_failed(body.attachment_id, body.error_code, body.error_message)
             case AttachmentDeletedResponse():
-                self._answered(tracing_id)
+                self._asked.answered(tracing_id)
                 self._attachment(body.attachment_id, AttachmentStatus.DELETED)
             case GenerateUrlError():
-                asked = self._answered(tracing_id)
+                asked = self._asked.answered(tracing_id)
                 about = body.attachment_id or (asked.about if asked else "")
                 self._attachment_failed(about, body.error_code, body.error_message or body.message)
             case ErrorText():
@@ -732,17 +676,17 @@ class WebMessagingClient:
                 self._effects.append(CloseSocket())
                 self._session_over("signed-out")
             case GetConfigurationResponse() | ResumeTokenResponse():
-                self._answered(tracing_id)
+                self._asked.answered(tracing_id)
             case _:
                 assert_never(body)
 
     def _take_message_frame(self, frame: OutboundFrame, body: MessageBody, now: float) -> None:
-        asked = self._asked.get(frame.tracing_id or "")
-        if frame.kind == "response" and (asked is None or asked.kind is _Kind.HEALTH):
-            self._answered(frame.tracing_id)
+        asked = self._asked.get(frame.tracing_id)
+        if frame.kind == "response" and (asked is None or asked.kind is Kind.HEALTH):
+            self._asked.answered(frame.tracing_id)
             self._tell_expiry(now, body.metadata)
             return
-        self._answered(frame.tracing_id)
+        self._asked.answered(frame.tracing_id)
         if not self._is_in_session or self._take_message(body, frame.tracing_id) is None:
             return
         if self._expiry.active(now):
@@ -783,7 +727,7 @@ class WebMessagingClient:
                 self._events.append(event)
 
     def _take_session(self, body: SessionResponse, tracing_id: str | None, now: float) -> None:
-        self._answered(tracing_id)
+        self._asked.answered(tracing_id)
         if self._state is State.CLOSING_SESSION and not body.connected:
             self._move(Input.SESSION_CLOSED)
             self._configure(now, starts_new=True)
@@ -825,7 +769,7 @@ class WebMessagingClient:
     def _resume(self, now: float, *, is_new: bool, read_only: bool, has_joined: bool) -> None:
         """Go on in a session that was just configured."""
         if read_only:
-            self._fail_queue("read-only")
+            self._outbox.fail_waiting("read-only")
             if self._wants_new:
                 self.start_new(now)
                 return
@@ -833,7 +777,7 @@ class WebMessagingClient:
             self._wants_new = False
             if is_new and not has_joined and self._deployment is not None and self._deployment.auto_start:
                 self._join = _Join.OWED
-        if not is_new and (self._reads_history or self._flight is not None):
+        if not is_new and (self._reads_history or self._outbox.is_in_doubt):
             self._is_catching_up = bool(self._seen)
             self._reading.want(1, first=True)
         if self._join is _Join.OWED:
@@ -848,8 +792,8 @@ class WebMessagingClient:
             self._effects.append(KeepSession(self._session))
 
     def _take_key(self, body: JwtResponse, tracing_id: str | None, now: float) -> None:
-        asked = self._answered(tracing_id)
-        if asked is None or asked.kind is not _Kind.JWT or not body.jwt:
+        asked = self._asked.answered(tracing_id)
+        if asked is None or asked.kind is not Kind.JWT or not body.jwt:
             return
         until = now if body.exp is None else body.exp - self._epoch_s
         self._reading.took_key(Secret(body.jwt), until)
@@ -870,7 +814,7 @@ class WebMessagingClient:
     def _take_error(
         self, number: int, text: str, tracing_id: str | None, now: float, *, retry_after_s: float | None = None
     ) -> None:
-        asked = self._answered(tracing_id)
+        asked = self._asked.answered(tracing_id)
         rule, trouble = code_rule(number), auth_trouble(number, text)
         wait_s = min(retry_after_s or 0.0, LONGEST_HINT_S)
         if rule.concern is Concern.SESSION:
@@ -880,8 +824,8 @@ class WebMessagingClient:
             self._refused(number, text, trouble, wait_s, now)
         elif trouble is AuthTrouble.REFUSED:
             self._error("sign-in-needed", text, asked)
-        elif self._is_about_flight(asked, rule.concern, tracing_id):
-            self._flight_refused(number, text, retry_after_s, now)
+        elif (client_id := self._flying(asked, rule.concern, tracing_id)) is not None:
+            self._flight_refused(client_id, number, text, retry_after_s=retry_after_s, now=now)
         elif asked is None:
             self._error(rule.code, text, None, retry_after_s)
         else:
@@ -908,64 +852,62 @@ class WebMessagingClient:
         # The provider's words name what is wrong; they are an operator's, and untrusted.
         self._move(Input.FAILED, structs.replace(_status_error(code), text=text or ERRORS[code].summary))
 
-    def _flight_refused(self, number: int, text: str, retry_after_s: float | None, now: float) -> None:
-        flight = self._flight
-        assert flight is not None, "the caller looked"  # noqa: S101
-        rule, client_id = code_rule(number), flight.client_id
+    def _flight_refused(
+        self, client_id: str, number: int, text: str, *, retry_after_s: float | None, now: float
+    ) -> None:
+        rule = code_rule(number)
         if rule.code == "rate-limited":
             wait_s = min(max(retry_after_s or 1.0, 1.0), LONGEST_HINT_S)
             self._attributes.give_back(client_id)
-            self._flight = None
             self._hold_until = now + wait_s
-            self._events.append(
-                Receipt(client_id=client_id, status=Fate.WAITING, retry_after=wait_s, code="rate-limited")
-            )
+            self._outbox.wait(wait_s)
         elif rule.concern is Concern.ATTRIBUTES:
             # The words are worth more than what was told with them.
             self._attributes.drop(client_id)
-            self._flight = None
+            self._outbox.send_again()
             self._error(rule.code, text, None)
         elif rule.code == "timed-out" or 500 <= number < 600 or number == 5000:
-            self._doubt(flight)
+            self._doubt()
         else:
             self._attributes.give_back(client_id)
-            self._fail_flight(rule.code, text)
+            self._outbox.fail_flight(rule.code, text)
             if rule.code == "read-only":
                 self._bar()
         self._pump_reading(now)
         self._pump(now)
 
     def _request_refused(
-        self, asked: _Asked, tracing_id: str, code: str, text: str, *, now: float, retry_after_s: float | None
+        self, asked: Asked, tracing_id: str, code: str, text: str, *, now: float, retry_after_s: float | None
     ) -> None:
         match asked.kind:
-            case _Kind.ATTACHMENT:
+            case Kind.ATTACHMENT:
                 self._attachment(asked.about, AttachmentStatus.FAILED, code=code, text=text)
-            case _Kind.JWT:
+            case Kind.JWT:
                 self._reading_failed(_status_error(code), now, wait_s=retry_after_s or SETTLE_S)
-            case _Kind.TYPING:
+            case Kind.TYPING:
                 self._may_type = code != "refused-by-deployment"
-            case _Kind.HEALTH:
+            case Kind.HEALTH:
                 self._health_at = now + max(retry_after_s or 0.0, HEALTH_EVERY_S)
             case _:
                 if code == "attributes-too-large":
                     self._attributes.drop(tracing_id)
                 else:
                     self._attributes.give_back(tracing_id)
-                if asked.kind is _Kind.CONFIGURE:  # a step-up; what was good before still is
+                if asked.kind is Kind.CONFIGURE:  # a step-up; what was good before still is
                     self._guest_jwt = None
-                self._error("sign-in-needed" if asked.kind is _Kind.CONFIGURE else code, text, asked, retry_after_s)
+                self._error("sign-in-needed" if asked.kind is Kind.CONFIGURE else code, text, asked, retry_after_s)
 
-    def _is_about_flight(self, asked: _Asked | None, concern: Concern, tracing_id: str | None) -> bool:
-        """Return whether an error is about the message in flight; without a tracing id its number must say so."""
-        if self._flight is None:
-            return False
-        if tracing_id is not None:
-            return tracing_id == self._flight.client_id
-        return asked is None and concern in {Concern.MESSAGE, Concern.ATTRIBUTES}
+    def _flying(self, asked: Asked | None, concern: Concern, tracing_id: str | None) -> str | None:
+        """Return the message in flight when an error is about it; without a tracing id its number must say so."""
+        flight = self._outbox.flight
+        if flight is None:
+            return None
+        is_meant = asked is None and concern in {Concern.MESSAGE, Concern.ATTRIBUTES}
+        is_named = tracing_id == flight.client_id
+        return flight.client_id if (is_named if tracing_id is not None else is_meant) else None
 
-    def _error(self, code: str, text: str, asked: _Asked | None, retry_after_s: float | None = None) -> None:
-        client_id = asked.about if asked is not None and asked.kind is _Kind.MESSAGE else None
+    def _error(self, code: str, text: str, asked: Asked | None, retry_after_s: float | None = None) -> None:
+        client_id = asked.about if asked is not None and asked.kind is Kind.MESSAGE else None
         self._events.append(ProviderError(code=code, text=text, retry_after=retry_after_s, client_id=client_id))
 
     # --- files -------------------------------------------------------------------------------------------------
@@ -1010,31 +952,32 @@ class WebMessagingClient:
     def _pump(self, now: float) -> None:
         """Write the next message, when none is in flight and the provider takes one."""
         self._pump_at = None
-        if self._state is not State.CONFIGURED or self._flight is not None or not self._outbox:
+        following = self._outbox.next() if self._state is State.CONFIGURED else None
+        if following is None:
             return
         wait_s = max(self._send_wait_s(now), 0.0 if self._hold_until is None else self._hold_until - now)
         if wait_s > 0:
             self._pump_at = now + wait_s
             return
         self._hold_until = None
-        client_id, message = next(iter(self._outbox.items()))
-        self._flight = _Flight(client_id, message.text or "")
+        client_id, message = following
+        self._outbox.took_off(client_id)
         self._write_message(client_id, message, now)
 
     def _write_message(self, client_id: str, message: GuestMessage, now: float) -> None:
-        self._ask(_Kind.MESSAGE, client_id, tracing_id=client_id)
+        self._ask(Kind.MESSAGE, client_id, tracing_id=client_id)
         full = with_attributes(message, self._attributes.take(client_id))
         self._messages.take(now)
         self._send(OnMessage(token=self._token, tracing_id=client_id, message=full), now, client_id)
 
     def _send_join(self, now: float) -> None:
         self._join = _Join.SENT
-        self._send_event(_Kind.JOIN, presence("Join"), now)
+        self._send_event(Kind.JOIN, presence("Join"), now)
 
-    def _send_event(self, kind: _Kind, event: EventBody, now: float) -> None:
+    def _send_event(self, kind: Kind, event: EventBody, now: float) -> None:
         tracing_id = self._ask(kind)
         message = event_message(event)
-        if kind is _Kind.JOIN:
+        if kind is Kind.JOIN:
             message = with_attributes(message, self._attributes.take(tracing_id))
         self._messages.take(now)
         self._send(OnMessage(token=self._token, tracing_id=tracing_id, message=message), now)
@@ -1047,7 +990,7 @@ class WebMessagingClient:
         return max(self._messages.wait_s(now), self._requests.wait_s(now))
 
     def _configure(self, now: float, *, starts_new: bool = False, signed_in: Secret | None = None) -> None:
-        tracing_id = self._ask(_Kind.CONFIGURE, limit_at=now + ANSWER_LIMIT_S)
+        tracing_id = self._ask(Kind.CONFIGURE, limit_at=now + ANSWER_LIMIT_S)
         is_signed_in = self._session is not None and self._session.is_authenticated
         jwt = signed_in or (self._guest_jwt if is_signed_in else None)
         request: Request
@@ -1065,88 +1008,45 @@ class WebMessagingClient:
             )
         self._send(request, now)
 
-    def _ask(
-        self, kind: _Kind, about: str = "", *, limit_at: float | None = None, tracing_id: str | None = None
-    ) -> str:
+    def _ask(self, kind: Kind, about: str = "", *, limit_at: float | None = None, tracing_id: str | None = None) -> str:
         tracing_id = tracing_id or self._new_id()
-        self._asked[tracing_id] = _Asked(kind, about, limit_at)
-        if len(self._asked) > MOST_ASKED:
-            del self._asked[next(iter(self._asked))]
+        self._asked.ask(tracing_id, Asked(kind, about, limit_at))
         return tracing_id
-
-    def _answered(self, tracing_id: str | None) -> _Asked | None:
-        return None if tracing_id is None else self._asked.pop(tracing_id, None)
 
     # --- what has become of it ---------------------------------------------------------------------------------
 
     def _confirm(self, client_id: str, body: MessageBody) -> None:
         """Take note that the provider has one of the guest's messages."""
-        flight = self._flight
-        if flight is not None and (client_id == flight.client_id or self._looks_like(flight, client_id, body)):
-            self._flight = None
-            message = self._outbox.pop(flight.client_id)
-            self._events.append(Receipt(client_id=flight.client_id, status=Fate.DELIVERED, id=body.id))
+        is_new = not self._seen.has(message_keys(body))
+        client_id, message = self._outbox.arrived(client_id, body, is_new=is_new)
+        if message is not None:
             self._files_sent(message)
-            client_id = flight.client_id
-        elif client_id in self._unconfirmed:
-            self._unconfirmed.discard(client_id)
-            self._events.append(Receipt(client_id=client_id, status=Fate.DELIVERED, id=body.id))
         self._attributes.confirm(client_id)
-
-    def _looks_like(self, flight: _Flight, client_id: str, body: MessageBody) -> bool:
-        """Return whether a message that nobody claims is the one in doubt: a history may lack our metadata (§8)."""
-        is_ours = not client_id and not self._seen.has(message_keys(body))
-        return flight.is_in_doubt and is_ours and body.type != "Event" and (body.text or "") == flight.text
 
     def _files_sent(self, message: GuestMessage) -> None:
         for one in _file_ids(message):
             self._attachment(one, AttachmentStatus.SENT)
 
-    def _doubt(self, flight: _Flight) -> None:
-        """Only the history can tell whether the provider has the message."""
-        flight.overdue_at = None
-        if not self._reads_history:
-            self._unconfirm(flight)
-            return
-        flight.is_in_doubt = True
-        self._reading.want(1, first=True)
-
-    def _unconfirm(self, flight: _Flight) -> None:
-        self._flight = None
-        del self._outbox[flight.client_id]
-        self._unconfirmed.add(flight.client_id)
-        self._events.append(Receipt(client_id=flight.client_id, status=Fate.UNCONFIRMED))
+    def _doubt(self) -> None:
+        """Only the history can tell whether the provider has what is in flight."""
+        self._outbox.doubt()
+        if self._outbox.is_in_doubt:
+            self._reading.want(1, first=True)
 
     def _settle(self, now: float) -> None:
         """The newest page was read: what it does not show is looked for once more, then sent again."""
         if self._join is _Join.SENT and self._conversation is None and self._state is State.CONFIGURED:
             self._send_join(now)
-        flight = self._flight
-        if flight is None or not flight.is_in_doubt:
-            return
-        flight.misses += 1
-        if flight.misses < MISSES:
-            self._reading.want(1, first=True)
-            self._reading.at = now + SETTLE_S
-        elif self._state is State.READ_ONLY:
-            self._fail_flight("read-only")
-        else:
-            self._flight = None
-
-    def _fail_flight(self, code: str, text: str | None = None) -> None:
-        if self._flight is not None:
-            client_id = self._flight.client_id
-            self._flight = None
-            self._fail((client_id,), code, text)
-
-    def _fail_queue(self, code: str) -> None:
-        flying = self._flight.client_id if self._flight else None
-        self._fail([client_id for client_id in self._outbox if client_id != flying], code)
-
-    def _fail(self, client_ids: Iterable[str], code: str, text: str | None = None) -> None:
-        for client_id in client_ids:
-            del self._outbox[client_id]
-            self._events.append(Receipt(client_id=client_id, status=Fate.FAILED, code=code, text=text or None))
+        match self._outbox.missed():
+            case Missed.LOOK_AGAIN:
+                self._reading.want(1, first=True)
+                self._reading.at = now + SETTLE_S
+            case Missed.SEND_AGAIN if self._state is State.READ_ONLY:
+                self._outbox.fail_flight("read-only")
+            case Missed.SEND_AGAIN:
+                self._outbox.send_again()
+            case _:
+                pass
 
     # --- the conversation --------------------------------------------------------------------------------------
 
@@ -1179,12 +1079,11 @@ class WebMessagingClient:
         """The session takes no more messages."""
         if self._state is State.CONFIGURED:
             self._move(Input.BARRED)
-            self._fail_queue("read-only")
+            self._outbox.fail_waiting("read-only")
 
     def _forget_conversation(self) -> None:
         """What we knew was another session's; what was in flight may have reached it."""
-        if self._flight is not None:
-            self._unconfirm(self._flight)
+        self._outbox.unconfirm()
         self._seen.forget()
         self._reading.forget()
         self._expiry.forget()
@@ -1205,8 +1104,7 @@ class WebMessagingClient:
     def _end_cleared(self) -> None:
         """The provider forgot the conversation; the same token begins another one."""
         self._was_cleared = False
-        self._fail(list(self._outbox), "session-cleared")
-        self._flight = None
+        self._outbox.fail_all("session-cleared")
         self._forget_conversation()
         self._move(Input.ENDED)
 
@@ -1222,7 +1120,7 @@ class WebMessagingClient:
             self._effects.append(ReadHistory(jwt, query))
             return
         self._reading.is_busy = True
-        tracing_id = self._ask(_Kind.JWT, limit_at=now + ANSWER_LIMIT_S)
+        tracing_id = self._ask(Kind.JWT, limit_at=now + ANSWER_LIMIT_S)
         self._send(GetJwt(token=self._token, tracing_id=tracing_id), now)
 
     def _take_history(self, page: HistoryPage) -> bool:
@@ -1252,8 +1150,8 @@ class WebMessagingClient:
             return
         self._is_catching_up = False
         self._events.append(ProviderError(code=error.code, text=error.text))
-        if given_up == 1 and self._flight is not None and self._flight.is_in_doubt:
-            self._unconfirm(self._flight)
+        if given_up == 1 and self._outbox.is_in_doubt:
+            self._outbox.unconfirm()
             self._pump(now)
 
     # --- time --------------------------------------------------------------------------------------------------
@@ -1264,18 +1162,16 @@ class WebMessagingClient:
                 self._events.append(ConversationUpdated(expires_at=self._expiry.moment))
             else:
                 self.check_health(now)
-        if self._flight is not None and _is_past(self._flight.overdue_at, now):
-            self._doubt(self._flight)
+        if _is_past(self._outbox.overdue_at, now):
+            self._doubt()
         if _is_past(self._health_at, now) or _is_past(self._quiet_at, now):
             self._quiet_at = now + QUIET_S
             self.check_health(now)
         self._pump_reading(now)
         self._pump(now)
 
-    def _unanswered(self, now: float) -> None:
-        late = {asked.kind for asked in self._asked.values() if _is_past(asked.limit_at, now)}
-        if late == {_Kind.JWT}:
-            self._asked = {key: asked for key, asked in self._asked.items() if asked.kind is not _Kind.JWT}
+    def _unanswered(self, late: set[Kind], now: float) -> None:
+        if late == {Kind.JWT}:
             self._reading_failed(_status_error("timed-out"), now)
             return
         self._effects.append(CloseSocket())
@@ -1344,9 +1240,7 @@ class WebMessagingClient:
         self._was_cleared = False
         for attachment_id in sorted(self._uploading):
             self._attachment(attachment_id, AttachmentStatus.FAILED, code="connection-lost")
-        if self._flight is not None:
-            self._flight.misses = 0
-            self._doubt(self._flight)
+        self._doubt()
 
     def _move(self, what: Input, error: StatusError | None = None, retry_in: float | None = None) -> None:
         before = self._state

@@ -25,7 +25,7 @@ from guestwire.model.events import (
 )
 from guestwire.model.secret import Secret
 from guestwire.model.transcript import MessageRow
-from guestwire.protocols.web_messaging.client import MOST_ASKED
+from guestwire.protocols.web_messaging.asked import MOST_ASKED
 from guestwire.protocols.web_messaging.provider import ServedDeployment
 from guestwire.protocols.web_messaging.states import State
 from tests.unit.protocols.web_messaging.scenario import Scenario, fold
@@ -66,12 +66,12 @@ def test_what_can_be_read_of_the_core() -> None:
     client = world.client
     seen: list[object] = [client.state, client.status, client.session, client.deployment]
     assert seen == [State.IDLE, ConnectionStatus.DISCONNECTED, None, None]
-    assert not client.upload_rules.is_on
+    assert [client.upload_rules.is_on] == [False]
     world.start()
     assert client.is_open
     assert client.session == world.kept
     assert client.deployment == world.deployment
-    assert client.upload_rules.is_on
+    assert [client.upload_rules.is_on] == [True]
     world.send("x")
     assert client.queued == 1
     world.run()
