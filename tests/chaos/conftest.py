@@ -16,11 +16,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give the long forms their time."""
+    """Give the long forms their time; leave out what has no short form."""
     if config.getoption("--chaos-long", default=False):
         for item in items:
             if Path(__file__).parent in item.path.parents:
                 item.add_marker(pytest.mark.timeout(LONG_LIMIT_S), append=False)
+    else:
+        long_only = [item for item in items if item.get_closest_marker("long_only")]
+        config.hook.pytest_deselected(items=long_only)
+        items[:] = [item for item in items if item not in long_only]
 
 
 @pytest.fixture
