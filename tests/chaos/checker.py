@@ -12,7 +12,8 @@ What is judged, once the run is quiet:
 - What the provider says is in every view once (G3, G4). A provider without history says it to its socket only: what it
   said while it had none is nobody's loss, nor is the end of what it said to a socket that then broke.
 - What the guest was told is accepted is in the view once and ends as delivered, failed or unconfirmed (G5); delivered
-  is at the provider once, unconfirmed at most once, failed never (G6); in the order of the views (G7).
+  is at the provider once, unconfirmed at most once, failed never (G6); in the order of the views (G7), which is the
+  order in which each tab said it.
 - A message is unconfirmed because a connection to the provider broke, not for comfort.
 """
 
@@ -228,6 +229,12 @@ def _judge_guest(name: str, session: _Session, verdict: Verdict, *, may_doubt: b
             verdict.lost.append(f"{name}: {client} was accepted and is not in the log")
         elif own[client].seq != ack.seq:
             verdict.unexpected.append(f"{name}: {client} was accepted as {ack.seq} and is {own[client].seq}")
+    said: dict[str, list[int]] = defaultdict(list)
+    for client, sent in session.sends.items():
+        if client in own:
+            said[sent.actor].append(own[client].seq)
+    for actor, seqs in said.items():
+        verdict.reordered += [f"{actor}: said as {late} what it said after {seq}" for late, seq in _inversions(seqs)]
     arrived = [entry for entry in session.entries if entry.sender == "guest"]
     counts = Counter(entry.text for entry in arrived)
     texts = {record.text: record for record in own.values()}

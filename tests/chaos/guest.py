@@ -100,6 +100,11 @@ class Tab:
         self._heard_at = 0.0
         self._said = 0
         self._written: set[str] = set()
+        """What some connection was given."""
+        self._under_way: set[str] = set()
+        """What this connection was given and has not answered."""
+        self._turn = asyncio.Lock()
+        """Of this connection: one that hangs must not hold up the next one."""
         self._work: set[asyncio.Task[None]] = set()
 
     # --- what the guest does ------------------------------------------------------------------------------------------
@@ -131,7 +136,7 @@ class Tab:
         text = text or f"{self.name} says {self._said}"
         self._note("invoke", "send", client=client, text=text)
         self.outbox[client] = text
-        await self._send(client)
+        await self._send_waiting()
         return client
 
     async def talk(self, *, per_s: float, most_open: int = 4) -> None:
@@ -243,12 +248,20 @@ class Tab:
             with contextlib.suppress(ChatError):
                 await self._socket.send_text(json.dumps(frame))
 
-    async def _send(self, client: str) -> None:
-        if self.is_welcome:
-            if client in self._written:
-                self._note("info", "resend", client=client)
-            self._written.add(client)
-            await self._write(type="message", text=self.outbox[client], clientId=client)
+    async def _send_waiting(self) -> None:
+        """Send what waits, from the first to the last: what is said again must not be overtaken."""
+        turn = self._turn
+        async with turn:
+            for client, text in list(self.outbox.items()):
+                if not self.is_welcome or self._turn is not turn:
+                    return
+                if client not in self.outbox or client in self._under_way:
+                    continue
+                if client in self._written:
+                    self._note("info", "resend", client=client)
+                self._written.add(client)
+                self._under_way.add(client)
+                await self._write(type="message", text=text, clientId=client)
 
     def _spawn(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)
@@ -270,6 +283,7 @@ class Tab:
             self._take_error(frame)
         elif kind == "receipt" and "seq" not in frame:
             self._written.discard(frame["clientId"])
+            self._under_way.discard(frame["clientId"])
             if self.outbox.pop(frame["clientId"], None) is not None:
                 self._note("ok", "send", client=frame["clientId"], seq=frame["messageSeq"])
         elif kind in RECORDS:
@@ -284,8 +298,9 @@ class Tab:
         self.is_welcome = True
         asked = -1 if self._asked is None else self._asked
         self._note("info", "welcome", mode=frame["mode"], epoch=frame["epoch"], after=asked, seq=frame["seq"])
-        for client in list(self.outbox):
-            await self._send(client)
+        self._under_way.clear()
+        self._turn = asyncio.Lock()
+        await self._send_waiting()
 
     def _take_error(self, frame: dict[str, Any]) -> None:
         client = frame.get("clientId", "")
@@ -294,13 +309,14 @@ class Tab:
         if frame["code"] in LATER:
             self._spawn(self._say_again(client))
         else:
+            self._under_way.discard(client)
             del self.outbox[client]
             self._note("fail", "send", client=client, status=frame["code"])
 
     async def _say_again(self, client: str) -> None:
         await asyncio.sleep(SAY_AGAIN_S)
-        if client in self.outbox:
-            await self._send(client)
+        self._under_way.discard(client)
+        await self._send_waiting()
 
     def _take_record(self, text: str, frame: dict[str, Any]) -> None:
         seq, kind, client = frame["seq"], frame["type"], frame.get("clientId", "")

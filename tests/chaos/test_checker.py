@@ -213,6 +213,16 @@ def in_doubt_without_a_reason(story: Story) -> None:
     story.fate(7, "c3", "unconfirmed")
 
 
+def overtaken_before_the_log(story: Story) -> None:
+    story.send("c3", 7)
+    story.send("c4", 6)
+    for seq, client in ((6, "c4"), (7, "c3")):
+        story.own(seq, client)
+        story.entry(f"text of {client}")
+    story.fate(8, "c4", "delivered")
+    story.fate(9, "c3", "delivered")
+
+
 def locked_out(story: Story) -> None:
     story.add("g1/a", "fail", "refused", status="4401")
 
@@ -239,6 +249,7 @@ def never_settled(story: Story) -> None:
         (doubled_on_the_wire, "duplicated"),
         (reordered_at_the_provider, "reordered"),
         (reordered_for_the_guest, "reordered"),
+        (overtaken_before_the_log, "reordered"),
         (gap, "gaps"),
         (another_view, "unexpected"),
         (changed_body, "unexpected"),

@@ -26,6 +26,7 @@ from guestwire.protocols.guest_session.relay import (
     CloseSocket,
     NoteRead,
     NoteSeen,
+    RefuseMessage,
     RelayCommand,
     RelayConnection,
     ReportHead,
@@ -223,6 +224,8 @@ class Downstream:
         if session is None:
             return False
         match command:
+            case RefuseMessage(code, refused_id, retry_after):
+                self._core.refuse_for_now(code, refused_id, retry_after=retry_after)
             case ShowTyping():
                 self._active_at = self._clock.now()
                 session.guest_typing()
@@ -302,6 +305,8 @@ class Downstream:
             case SendMessage():
                 assert client_id is not None  # noqa: S101 - made above
                 self._active_at = self._clock.now()
+                if not self._core.may_try(command.client_id):
+                    return
                 self._core.sending(client_id)
                 self._core.accepted(await session.accept(client_id, command.text, command.content))
                 self._hub.metrics.messages_accepted.inc()

@@ -8,7 +8,12 @@ is the end once the cursor has passed it, and a volatile frame waits until the r
 
 The shell feeds every text frame (`frame_received`), then drains `effects()` (frames to write, the close) and
 `commands()` (what is asked of the session). It answers commands by calling back: `admitted` or `close_for` to
-`CheckPair`, `accepted` or `refuse` to `SendMessage`, `pong` to `ReportHead`.
+`CheckPair`, `may_try` and then `accepted` or `refuse` to `SendMessage`, `refuse_for_now` to `RefuseMessage`, `pong` to
+`ReportHead`.
+
+A guest's messages keep their order although some are refused for now (too many wait, the log is away, too fast) while
+others are on their way behind them: nothing may be tried before what was refused, until that one came again and was
+accepted, was refused for good, or was given up (`may_try`).
 
 A connection that brought its pair in the query is *plain*: a client of the tutorial, which knows nothing of §6. It gets
 the four kinds of §4.1 without numbers, and what it sent itself is left out.
@@ -27,7 +32,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from guestwire.errors import ERRORS, LocalProtocolError
+from guestwire.errors import ERRORS, LocalProtocolError, Retry
 from guestwire.model.content import ContentItem, parse_content
 from guestwire.model.events import UnknownReason
 from guestwire.model.secret import Secret
@@ -75,6 +80,7 @@ __all__ = [
     "CloseSocket",
     "NoteRead",
     "NoteSeen",
+    "RefuseMessage",
     "RelayCommand",
     "RelayConnection",
     "RelayEffect",
@@ -101,7 +107,9 @@ MOST_BEHIND_BYTES = 2 * 1024 * 1024
 """A reader that had caught up and falls so far behind is cut off; what it lacked at its welcome does not count."""
 
 MOST_REFUSED = 100
-"""So many frames over the rate, and the connection is closed: ten seconds of the worst that a loop in a page does."""
+"""So many frames over the rate, and the connection is closed: ten seconds of the worst that a loop in a page does.
+
+The same for messages that were refused for now and are waited for."""
 
 MOST_HELD = 32
 """Frames that may follow `hello` before its answer."""
@@ -194,6 +202,15 @@ class CheckPair:
 
 
 @dataclass(frozen=True, slots=True)
+class RefuseMessage:
+    """Refuse a message for now, once those before it are answered."""
+
+    code: str
+    client_id: str
+    retry_after: float
+
+
+@dataclass(frozen=True, slots=True)
 class StartNew:
     """The guest wants a new conversation in the same session."""
 
@@ -218,7 +235,7 @@ class NoteRead:
 
 
 RelayCommand: TypeAlias = (
-    CheckPair | SendMessage | ShowTyping | EndConversation | StartNew | ReportHead | NoteSeen | NoteRead
+    CheckPair | SendMessage | RefuseMessage | ShowTyping | EndConversation | StartNew | ReportHead | NoteSeen | NoteRead
 )
 
 
@@ -265,6 +282,11 @@ class RelayConnection:
         self._effects: list[RelayEffect] = []
         self._commands: list[RelayCommand] = []
         self._own: set[str] = set()
+        # Messages that were refused for now, in their order, and the number of each one's last refusal.
+        self._put_off: dict[str, int] = {}
+        self._put_off_for: tuple[str, float | None] = ("busy", None)
+        self._refusals = 0
+        self._trying: str | None = None
         self._cursor = 0
         self._epoch = ""
         self._welcomed_at = 0
@@ -424,8 +446,31 @@ class RelayConnection:
         if self.is_plain:
             self._own.add(client_id)
 
+    def may_try(self, client_id: str | None) -> bool:
+        """Return whether a message's turn has come; if not, it was refused here and must not be accepted.
+
+        Ask right before each `SendMessage` is tried, one at a time, also when the connection is closed meanwhile.
+
+        Args:
+            client_id: As the guest gave it. A message without one can't be said again, so it waits for nothing.
+        """
+        self._trying = None
+        if client_id is None or self.is_plain:
+            return True
+        last = self._put_off.get(client_id)
+        while last is not None and (first := next(iter(self._put_off))) != client_id and self._put_off[first] < last:
+            # The guest says its messages again from the first one on, and had the answers to both: this one it gave up.
+            del self._put_off[first]
+        if self._put_off and next(iter(self._put_off)) != client_id:
+            code, retry_after = self._put_off_for
+            self.refuse_for_now(code, client_id, retry_after=retry_after)
+            return False
+        self._trying = client_id
+        return True
+
     def accepted(self, receipt: ReceiptFrame) -> None:
         """Tell that a message is durable; call it only when it is."""
+        self._put_off.pop(receipt.client_id, None)
         if not self.is_plain:
             self._send(receipt)
         elif receipt.message_seq is not None and receipt.message_seq <= self._cursor:
@@ -437,9 +482,20 @@ class RelayConnection:
         """Answer that something can't be done; `text` defaults to the code's summary."""
         if client_id is not None:
             self._own.discard(client_id)
+            if client_id == self._trying and code in ERRORS and ERRORS[code].retry is Retry.LATER:
+                self._put_off_until_again(client_id, code, retry_after)
+            else:
+                self._put_off.pop(client_id, None)
         self._send(
             ErrorFrame(code=code, text=text or ERRORS[code].summary, retry_after=retry_after, client_id=client_id)
         )
+        if len(self._put_off) > MOST_REFUSED:
+            self._close_for("rate-limited")
+
+    def refuse_for_now(self, code: str, client_id: str, *, retry_after: float | None = None) -> None:
+        """Answer that a message can't be taken yet; what comes behind it is refused too, see `may_try`."""
+        self._trying = client_id
+        self.refuse(code, client_id=client_id, retry_after=retry_after)
 
     def pong(self, head: int) -> None:
         """Answer a ping."""
@@ -526,7 +582,12 @@ class RelayConnection:
         frame = decode_inbound(text)
         if wait_s > 0:
             self._refused += 1
-            self._refuse("rate-limited", frame, retry_after=float(ceil(wait_s)))
+            retry_after = float(ceil(wait_s))
+            client_id = None if self.is_plain or not isinstance(frame, GuestMessageFrame) else frame.client_id
+            if client_id is not None and _is_client_id(client_id):
+                self._commands.append(RefuseMessage("rate-limited", client_id, retry_after))
+            else:
+                self._refuse("rate-limited", frame, retry_after=retry_after)
             if self._refused >= MOST_REFUSED:
                 self._close_for("rate-limited")
             return
@@ -552,7 +613,7 @@ class RelayConnection:
         text = frame.text or ""
         content: tuple[ContentItem, ...] = parse_content(frame.content)
         client_id = frame.client_id
-        if client_id is not None and not (0 < len(client_id) <= MAX_CLIENT_ID_CHARS and client_id.isprintable()):
+        if client_id is not None and not _is_client_id(client_id):
             self.refuse("bad-frame", text=f"Expected a clientId of 1 to {MAX_CLIENT_ID_CHARS} printable characters.")
         elif not text.strip() and not content:
             self._refuse("message-blank", frame)
@@ -565,6 +626,11 @@ class RelayConnection:
         words = _WORDS[frame.reason] if isinstance(frame, BadFrame) and code == "bad-frame" else None
         client_id = frame.client_id if isinstance(frame, GuestMessageFrame) else None
         self.refuse(code, client_id=client_id, text=words, retry_after=retry_after)
+
+    def _put_off_until_again(self, client_id: str, code: str, retry_after: float | None) -> None:
+        self._refusals += 1
+        self._put_off[client_id] = self._refusals  # its place stays, if it has one
+        self._put_off_for = code, retry_after
 
     def _is_for_us(self, record: SequencedRecord) -> bool:
         if not self.is_plain:
@@ -613,6 +679,10 @@ class RelayConnection:
         self._volatile = None
         self._held.clear()
         self._commands.clear()
+
+
+def _is_client_id(client_id: str) -> bool:
+    return 0 < len(client_id) <= MAX_CLIENT_ID_CHARS and client_id.isprintable()
 
 
 class _Own(msgspec.Struct, frozen=True, rename="camel"):

@@ -66,6 +66,30 @@ async def test_a_log_that_can_not_write_refuses_and_recovers(tmp_path: Path, mon
             assert answer.status == 503
 
 
+async def test_what_the_log_refused_once_is_not_overtaken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three messages at once, and the log fails for the first only: all three are refused, and come in order then."""
+    async with place(tmp_path) as here:
+        connection, socket = await here.join()
+        accept, refused = here.log.accept, []
+
+        async def fail_once(*args: Any, **options: Any) -> Any:
+            if not refused:
+                refused.append(args)
+                raise LogUnavailable
+            return await accept(*args, **options)
+
+        monkeypatch.setattr(here.log, "accept", fail_once)
+        for client_id in ("c1", "c2", "c3"):
+            say(connection, type="message", text=client_id, clientId=client_id)
+        await eventually(lambda: socket.kinds.count("error") == 3)
+        assert {frame["code"] for frame in socket.frames if frame["type"] == "error"} == {"log-unavailable"}
+        assert "receipt" not in socket.kinds
+        for client_id in ("c1", "c4", "c2", "c3", "c4"):
+            say(connection, type="message", text=client_id, clientId=client_id)
+        await eventually(lambda: socket.seqs == [1, 2, 3, 4])
+        assert [frame["text"] for frame in socket.frames if frame["type"] == "message"] == ["c1", "c2", "c3", "c4"]
+
+
 async def test_what_was_said_before_the_socket_broke_is_taken(tmp_path: Path) -> None:
     """Three messages and a reset at once: all three are in the log, and the session stays the only one."""
     async with place(tmp_path) as here:

@@ -26,6 +26,7 @@ from guestwire.protocols.guest_session.relay import (
     CloseSocket,
     NoteRead,
     NoteSeen,
+    RefuseMessage,
     RelayConnection,
     RelayInput,
     RelayState,
@@ -171,6 +172,8 @@ CALLS: dict[str, Callable[[RelayConnection], object]] = {
     "trouble": lambda core: core.show_volatile(ErrorFrame(code="upstream-busy"), core.cursor),
     "accepted": lambda core: core.accepted(ReceiptFrame(client_id="c", status=Fate.ACCEPTED, message_seq=1)),
     "refuse": lambda core: core.refuse("conflict", client_id="c"),
+    "refuse for now": lambda core: core.refuse_for_now("log-unavailable", "c", retry_after=1.0),
+    "may try": lambda core: core.may_try("c"),
     "pong": lambda core: core.pong(5),
     "blocked": lambda core: core.blocked(1.0),
     "unblocked": lambda core: core.unblocked(),
@@ -510,14 +513,135 @@ def test_what_is_refused_is_answered_and_asks_for_nothing(frame: str, code: str,
 def test_a_flood_is_refused_then_closed() -> None:
     """30 at once, then `rate-limited` with a time; who goes on regardless loses the connection (4429)."""
     browser = live()
-    answers = [browser.say({"type": "message", "text": "x", "clientId": "c"}, 0.0) for _ in range(31)]
+    answers = [browser.say({"type": "message", "text": "x"}, 0.0) for _ in range(31)]
     assert answers[:29] == [[]] * 29  # hello was one of them
-    assert answers[30][0]["code"] == "rate-limited"
-    assert answers[30][0]["retryAfter"] == 1
-    assert answers[30][0]["clientId"] == "c"
+    assert answers[30] == [{"type": "error", "code": "rate-limited", "text": answers[30][0]["text"], "retryAfter": 1}]
     for _ in range(MOST_REFUSED):
         browser.say({"type": "typing"}, 0.0)
     assert browser.close == (4429, "rate-limited")
+
+
+def handle(browser: Browser, *client_ids: str, refuse: str | None = None) -> list[str]:
+    """Say messages, and do what is asked: with a code nothing is accepted. Return what was tried."""
+    tried: list[str] = []
+    for client_id in client_ids:
+        browser.say({"type": "message", "text": "x", "clientId": client_id}, 1.0)
+        for command in browser.core.commands():
+            if isinstance(command, RefuseMessage):
+                browser.core.refuse_for_now(command.code, command.client_id, retry_after=command.retry_after)
+                continue
+            assert isinstance(command, SendMessage)
+            if not browser.core.may_try(command.client_id):
+                continue
+            assert command.client_id is not None
+            tried.append(command.client_id)
+            if refuse is None:
+                browser.core.accepted(ReceiptFrame(client_id=command.client_id, status=Fate.ACCEPTED, message_seq=1))
+            else:
+                browser.core.refuse(refuse, client_id=command.client_id, retry_after=3.0)
+    browser.drain()
+    return tried
+
+
+@pytest.mark.parametrize("code", ["too-many-waiting", "log-unavailable", "rate-limited"])
+def test_nothing_overtakes_what_was_refused_for_now(code: str) -> None:
+    """What is on its way behind a refused message is refused like it, until that one came again and was accepted."""
+    browser = live()
+    assert handle(browser, "a", refuse=code) == ["a"]
+    assert handle(browser, "b", "c") == []
+    errors = [(frame["code"], frame["clientId"], frame["retryAfter"]) for frame in browser.frames]
+    assert errors == [(code, "a", 3.0), (code, "b", 3.0), (code, "c", 3.0)]
+    assert handle(browser, "a", "d", "b", "c", "d") == ["a", "b", "c", "d"]
+    assert handle(browser, "e") == ["e"]
+
+
+def test_who_says_it_all_again_before_the_answers_came_keeps_the_order() -> None:
+    """A whole run is refused, and the next one was sent before the guest knew."""
+    browser = live()
+    handle(browser, "a", "b", "c", refuse="log-unavailable")
+    assert handle(browser, "a", refuse="log-unavailable") == ["a"]
+    assert handle(browser, "b", "c") == []
+    assert handle(browser, "a", "b", "c") == ["a", "b", "c"]
+
+
+def test_what_was_given_up_holds_nothing_back() -> None:
+    """A guest who comes again with a later one, after all the answers, has taken the first one back."""
+    browser = live()
+    handle(browser, "a", "b", "c", refuse="too-many-waiting")
+    assert handle(browser, "c") == ["c"]
+    handle(browser, "d", refuse="too-many-waiting")
+    assert handle(browser, "e") == [], "nobody knows yet whether the guest has given it up"
+    assert handle(browser, "e", "f") == ["e", "f"]
+
+
+def test_what_is_refused_for_good_holds_nothing_back() -> None:
+    browser = live()
+    handle(browser, "a", refuse="conflict")
+    assert handle(browser, "b", refuse="log-unavailable") == ["b"]
+    assert handle(browser, "b", refuse="conversation-ended") == ["b"]
+    assert handle(browser, "c") == ["c"]
+    browser.say({"type": "message", "text": "x"}, 1.0)
+    (command,) = browser.core.commands()
+    assert isinstance(command, SendMessage)
+    handle(browser, "d", refuse="log-unavailable")
+    assert browser.core.may_try(None), "one without an id can't be said again"
+
+
+def test_what_came_too_fast_is_answered_in_its_turn_and_holds_back() -> None:
+    browser = live()
+    for number in range(40):
+        browser.say({"type": "message", "text": "x", "clientId": f"c{number}"}, 0.0)
+    commands = browser.core.commands()
+    kinds = [type(command) for command in commands]
+    assert kinds == sorted(kinds, key=lambda kind: kind is RefuseMessage)
+    assert SendMessage in kinds
+    first = commands[kinds.index(RefuseMessage)]
+    assert isinstance(first, RefuseMessage)
+    assert (first.code, first.retry_after) == ("rate-limited", 1.0)
+    assert browser.drain() == []
+    browser.core.refuse_for_now(first.code, first.client_id, retry_after=first.retry_after)
+    assert handle(browser, "z") == []
+    assert handle(browser, first.client_id, "z") == [first.client_id, "z"]
+
+
+def test_so_much_is_refused_for_now_and_no_more() -> None:
+    """Who goes on regardless loses the connection; what is still on its way does not overtake even then."""
+    browser = live()
+    for number in range(MOST_REFUSED + 1):
+        assert browser.close is None
+        browser.core.refuse_for_now("log-unavailable", f"c{number}", retry_after=3.0)
+        browser.drain()
+    assert browser.close == (4429, "rate-limited")
+    assert not browser.core.may_try("later")
+    assert browser.drain() == []
+
+
+@given(data=st.data())
+def test_the_order_of_one_tab_is_kept_whatever_is_refused(data: st.DataObject) -> None:
+    """A guest who says again what was not accepted, first to last: each is accepted once, in the order it was said."""
+    browser = live()
+    outbox = [f"c{number}" for number in range(data.draw(st.integers(1, 8)))]
+    said, accepted = list(outbox), []
+    now = 1.0
+    for _ in range(200):
+        if not outbox:
+            break
+        # A run from the first, of any length; it does not wait for the answers.
+        run = outbox[: data.draw(st.integers(1, len(outbox)))]
+        for client_id in run:
+            now += 1.0
+            browser.say({"type": "message", "text": "x", "clientId": client_id}, now)
+            for command in browser.core.commands():
+                assert isinstance(command, SendMessage)
+                if not browser.core.may_try(client_id):
+                    continue
+                if data.draw(st.booleans()):
+                    browser.core.accepted(ReceiptFrame(client_id=client_id, status=Fate.ACCEPTED, message_seq=1))
+                    accepted.append(client_id)
+                else:
+                    browser.core.refuse("too-many-waiting", client_id=client_id)
+        outbox = [client_id for client_id in outbox if client_id not in accepted]
+    assert accepted == said[: len(accepted)]
 
 
 # --- slow readers, drain ----------------------------------------------------------------------------------------------
