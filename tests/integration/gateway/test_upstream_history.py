@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -62,7 +63,9 @@ async def test_delivered_in_order_each_with_its_place(w: World, names: tuple[Fau
         page = await w.log.read(SID, 0, limit=100)
         assert page is not None
     keys = [record.order_key for record in page.records if record.kind == "receipt"]
-    assert keys == [bodies.order_key(entry.at, entry.id) for entry in w.said() if entry.sender == "guest"]
+    (session_id,) = w.org.sessions
+    mark = bodies.provider_mark(session_id)
+    assert keys == [bodies.order_key(entry.at, f"{mark}:{entry.id}") for entry in w.said() if entry.sender == "guest"]
     assert w.got() == texts
     assert w.foreign == 0
 
@@ -321,6 +324,72 @@ async def test_an_expired_session_leaves_in_doubt_what_was_in_flight(w: World, n
     assert updates == [("waiting", None), ("waiting", "new-conversation")]
     assert [text for text in w.got() if text != "two"] == ["one", "three", "four"]
     assert len(w.org.conversations) == 2
+
+
+def number_from_one(w: World) -> None:
+    """Let the provider's ids be unique in one of its sessions only, as they need not be more."""
+    counts: Counter[str] = Counter()
+
+    def ordered_id(kind: str) -> str:
+        counts[kind] += 1
+        return f"{counts[kind]:04}"
+
+    w.org.ids.ordered_id = ordered_id  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("names", SETS)
+async def test_a_second_conversation_may_number_its_messages_like_the_first(
+    w: World, names: tuple[FaultName, ...]
+) -> None:
+    """After start-new, and after a provider session that expired; a restart in between changes nothing."""
+    offer(w, *names)
+    number_from_one(w)
+    async with w.gateway():
+        await w.send("one")
+        await w.settled(one="delivered")
+        w.agent_says("a")
+        await w.heard("a")
+        w.org.expire_sessions()
+        await w.send("two")
+        await w.settled(two="delivered")
+        w.agent_says("b")
+        await w.heard("a", "b")
+    async with w.gateway():
+        await w.send("three")
+        await w.settled(three="delivered")
+        await w.heard("a", "b")
+        (*_, conversation) = w.org.conversations.values()
+        w.org.move(conversation, Stage.ENDED, ended_by="agent")
+        await w.until(lambda: w.session.has_ended)
+        await w.session.starts_new()
+        await w.send("four")
+        await w.settled(four="delivered")
+        w.agent_says("c")
+        await w.heard("a", "b", "c")
+    assert w.got() == ["one", "two", "three", "four"]
+    assert w.foreign == 0
+    ids = [entry.id for entry in w.said()]
+    assert len(set(ids)) < len(ids)
+
+
+async def test_a_doubt_is_not_ended_by_another_provider_session(w: World) -> None:
+    """The same words, said again in the next one, prove nothing about the first ones; nor after a restart."""
+    w.switch(HISTORY)
+    async with w.gateway():
+        await w.send("one")
+        await w.settled(one="delivered")
+        w.fail["after-write"] = lambda: (w.proxy.reset(), w.org.expire_sessions())
+        await w.session.accept(ClientId("first"), "hello?")
+        await w.settled(first="unconfirmed")
+        await w.session.accept(ClientId("second"), "hello?")
+        await w.settled(second="delivered")
+        provider_heard(w, "hello?")
+        await w.until(lambda: w.foreign == 1)
+        assert (await w.fates())["first"] == "unconfirmed"
+    async with w.gateway():
+        provider_heard(w, "hello?")
+        await w.until(lambda: w.foreign == 2)
+        assert (await w.fates())["first"] == "unconfirmed"
 
 
 @pytest.mark.parametrize("names", [pytest.param((), id="neither"), *SETS])

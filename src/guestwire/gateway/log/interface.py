@@ -146,6 +146,7 @@ class SessionLog(Protocol):
         """Return those of a provider's message ids that the session has.
 
         That is as a record with the dedup key `p:<id>`, trimmed ones too, or as the `provider_id` of a settled message.
+        The caller makes ids of several provider sessions differ.
         """
 
     async def doubtful(self, sid: SessionId) -> list[Outgoing]:

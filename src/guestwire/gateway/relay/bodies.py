@@ -39,6 +39,7 @@ __all__ = [
     "new_id",
     "order_key",
     "outgoing_body",
+    "provider_mark",
     "read_outgoing",
     "receipt",
 ]
@@ -92,6 +93,11 @@ def guest_message(
     return _record("message", frame)
 
 
+def provider_mark(provider_session_id: str) -> str:
+    """Return what tells one guest's provider sessions apart, 48 bits in hex; the session's id can't be read from it."""
+    return hashlib.sha256(provider_session_id.encode()).hexdigest()[:12]
+
+
 def order_key(sent_at: datetime, provider_id: str | None) -> str:
     """Return a message's place in the provider's order, by its time and then its id; keys compare as texts."""
     return f"{max(0, epoch_ms(sent_at)):015}:{provider_id or ''}"
@@ -101,6 +107,7 @@ def message_record(event: Message, new_id: str, now: datetime, *, newest_order_k
     """Return the record of what a participant said, through the provider.
 
     Args:
+        event: Its id must be unique in the whole session of ours, see `provider_mark`.
         new_id: Our id of it.
         now: Its time, where the provider gave none.
         newest_order_key: Of the session's records so far; what lies below it comes late.

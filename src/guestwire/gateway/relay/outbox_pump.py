@@ -95,6 +95,7 @@ class OutboxPump:
         self._wake = asyncio.Event()
         self._settling: Settling = ByPong()
         self._shows_ids = False
+        self._doubts_before = 0
         self._line: ProviderLine | None = None
         self._flight: Flight | None = None
         self._is_in_flight = False
@@ -150,15 +151,17 @@ class OutboxPump:
         self._line = line
         self.line_changed()
 
-    def use(self, settling: Settling, *, shows_ids: bool) -> None:
+    def use(self, settling: Settling, *, shows_ids: bool, doubts_before: int = 0) -> None:
         """Settle in this way what is sent from now on; call it between provider sessions (`forsake`), or before `run`.
 
         Args:
             settling: The way.
             shows_ids: What the provider shows carries ids of its own.
+            doubts_before: What is in doubt below this `oseq` stays so: it was sent in another provider session.
         """
         self._settling = settling
         self._shows_ids = shows_ids
+        self._doubts_before = doubts_before
         self._flown.clear()
 
     async def forsake(self) -> None:
@@ -274,7 +277,8 @@ class OutboxPump:
 
     async def _ends_doubt(self, message: Message) -> bool:
         for doubt in await self._outbox.doubtful(self._sid):
-            if _is_same(message, doubt, bodies.read_outgoing(doubt.body)[0]):
+            is_of_now = doubt.oseq >= self._doubts_before
+            if is_of_now and _is_same(message, doubt, bodies.read_outgoing(doubt.body)[0]):
                 await self._settle_as_shown(doubt, message)
                 return True
         return False

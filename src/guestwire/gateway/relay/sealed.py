@@ -31,7 +31,10 @@ _HEADER = {"alg": "dir", "enc": "A256GCM"}
 
 
 class _Sealed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is inside: the session, until when its token is good (epoch ms), and where to go on in its history."""
+    """What is inside: the session, until when its token is good (epoch ms), and where to go on in its history.
+
+    A message of the outbox below `doubts_before` was not sent in it, if it is in doubt.
+    """
 
     sid: str
     session_id: str
@@ -41,6 +44,7 @@ class _Sealed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_ms: int | None = None
     extensions: tuple[str, ...] = ()
     place: str | None = None
+    doubts_before: int = 0
 
 
 class Seal:
@@ -51,8 +55,12 @@ class Seal:
         self._keys = [OctKey.import_key(key) for key in keys]
         self._now_ms = now_ms
 
-    def seal(self, sid: SessionId, session: GuestSession) -> bytes:
-        """Return what `SessionLog.set_provider` may keep."""
+    def seal(self, sid: SessionId, session: GuestSession, *, doubts_before: int = 0) -> bytes:
+        """Return what `SessionLog.set_provider` may keep.
+
+        Args:
+            doubts_before: What is in doubt below this `oseq` was sent in a session before this one.
+        """
         lives_ms = None if session.expires_in_s is None else int(session.expires_in_s * 1000)
         inside = _Sealed(
             sid=sid,
@@ -62,6 +70,7 @@ class Seal:
             external_contact_id=session.external_contact_id,
             expires_ms=None if lives_ms is None else self._now_ms() + lives_ms,
             extensions=tuple(sorted(session.extensions)),
+            doubts_before=doubts_before,
         )
         return self._close(inside)
 
@@ -80,6 +89,11 @@ class Seal:
         """Return the place that `moved` was given last; None is the beginning."""
         inside = self._opened(sid, sealed)
         return None if inside is None else inside.place
+
+    def doubts_before(self, sid: SessionId, sealed: bytes) -> int:
+        """Return what `seal` was given."""
+        inside = self._opened(sid, sealed)
+        return 0 if inside is None else inside.doubts_before
 
     def open(self, sid: SessionId, sealed: bytes) -> GuestSession | None:
         """Return the provider session of `sid`; None for one that is expired, another session's, or of a lost key."""

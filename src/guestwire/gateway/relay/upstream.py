@@ -13,6 +13,9 @@ the next attempt.
 
 A provider with a history has it read after every connect (`history`), and what the new connection says is held until
 then, for half a second at most (`join_hold`). So two tasks have something to record, one after the other (`_order`).
+
+A provider's ids are its own for one of its sessions only; from here on they carry a mark of that session (`_marked`),
+so that a conversation that numbers its messages like the one before it loses none.
 """
 
 from __future__ import annotations
@@ -24,11 +27,14 @@ from itertools import groupby
 from random import Random, SystemRandom
 from typing import TypeVar
 
+import msgspec
+
 from guestwire.client.chat import Chat, connect
 from guestwire.client.sessions import HistoryPage, read_history
 from guestwire.client.tokens import TokenSource
 from guestwire.errors import ChatError, SessionExpired, SessionGone
 from guestwire.gateway.errors import upstream_problem
+from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.durable import until_kept
 from guestwire.gateway.relay.handshakes import PacedTransport
 from guestwire.gateway.relay.history import HistoryReader
@@ -82,6 +88,7 @@ def _count_nothing() -> None:
 
 
 _T = TypeVar("_T")
+_E = TypeVar("_E", bound=Event)
 
 
 class GuestSessionUpstreams:
@@ -137,7 +144,7 @@ class GuestSessionUpstream:
         self._pump = OutboxPump(session, clock=shared.clock, rng=shared.rng, fail_point=shared.fail_point)
         self._history = HistoryReader(
             self._read_page,
-            self._record,
+            self._take_history,
             clock=shared.clock,
             rng=shared.rng,
             save=self._keep_place,
@@ -150,6 +157,7 @@ class GuestSessionUpstream:
         self._keeping = asyncio.Lock()
         self._capabilities = Capabilities()
         self._ref = session.provider_ref
+        self._mark = ""
         self._has_met = bool(session.provider_ref)
         self._provider_session: GuestSession | None = None
         self._chat: Chat | None = None
@@ -228,14 +236,19 @@ class GuestSessionUpstream:
         if session is None:
             _log.warning("a provider session could not be taken up; a new one is made")
         else:
-            self._use(session, seal.place(sid, self._ref))
+            self._use(session, seal.place(sid, self._ref), doubts_before=seal.doubts_before(sid, self._ref))
 
-    def _use(self, session: GuestSession, place: str | None) -> None:
+    def _use(self, session: GuestSession, place: str | None, *, doubts_before: int) -> None:
         self._provider_session = session
+        self._mark = bodies.provider_mark(session.session_id)
         can = self._capabilities = Capabilities.of(session.extensions)
         self._history.begin_at(place)
         shows_ids = can.echo or can.history
-        self._pump.use(ByProvider(can, self._history, self._clock) if shows_ids else ByPong(), shows_ids=shows_ids)
+        self._pump.use(
+            ByProvider(can, self._history, self._clock) if shows_ids else ByPong(),
+            shows_ids=shows_ids,
+            doubts_before=doubts_before,
+        )
 
     async def _talk(self) -> None:
         while not self._is_over():
@@ -288,6 +301,7 @@ class GuestSessionUpstream:
             await self._take(event)
 
     async def _take(self, event: Event) -> None:
+        event = self._marked(event)
         match event:
             case StatusChanged():
                 await self._release()
@@ -324,6 +338,15 @@ class GuestSessionUpstream:
             self._read_and_limit_hold()
 
     # --- what is recorded ---------------------------------------------------------------------------------------------
+
+    def _marked(self, event: _E) -> _E:
+        if not isinstance(event, Message | ConversationUpdated) or event.id is None:
+            return event
+        return msgspec.structs.replace(event, id=f"{self._mark}:{event.id}")
+
+    async def _take_history(self, messages: Sequence[Message]) -> None:
+        # Marked before it waits for its turn: the provider's session may be another one by then.
+        await self._record([self._marked(message) for message in messages])
 
     async def _record(self, messages: Sequence[Message]) -> None:
         async with self._order:
@@ -377,11 +400,13 @@ class GuestSessionUpstream:
         await self._pump.forsake()
         if self._has_met:
             await self._say(ConversationUpdated(status=ConversationStatus.WAITING, reason=NEW_CONVERSATION))
+        # What is in doubt by now is of sessions before this one, whose provider can't tell.
+        doubts_before = max((doubt.oseq for doubt in await session.log.doubtful(session.sid)), default=0) + 1
         async with self._keeping:
-            ref = self._shared.seal.seal(session.sid, provider_session)
+            ref = self._shared.seal.seal(session.sid, provider_session, doubts_before=doubts_before)
             await session.log.set_provider(session.sid, ref)
             self._ref = ref
-            self._use(provider_session, None)
+            self._use(provider_session, None, doubts_before=doubts_before)
 
     async def _keep_place(self, place: str) -> None:
         session, provider_session = self._session, self._provider_session

@@ -71,6 +71,14 @@ def test_the_place_in_its_history_moves_and_nothing_else() -> None:
         seal(OLD).moved(OURS, moved, "p8")
 
 
+def test_what_was_in_doubt_before_it_is_known_and_kept() -> None:
+    sealed = seal(NEW).seal(OURS, SESSION, doubts_before=7)
+    moved = seal(NEW).moved(OURS, sealed, "p7")
+    assert [seal(NEW).doubts_before(OURS, one) for one in (sealed, moved)] == [7, 7]
+    assert seal(NEW).doubts_before(OURS, seal(NEW).seal(OURS, SESSION)) == 0
+    assert seal(OLD).doubts_before(OURS, sealed) == 0
+
+
 def test_a_key_file_is_made_once_and_is_nobody_elses(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     keys = read_keys(path)
