@@ -687,14 +687,14 @@ class WebMessagingClient:
             self._tell_expiry(now, body.metadata)
             return
         self._asked.answered(frame.tracing_id)
-        if not self._is_in_session or self._take_message(body, frame.tracing_id) is None:
+        if not self._is_in_session or self._take_message(body, frame.tracing_id, is_live=True) is None:
             return
         if self._expiry.active(now):
             self._events.append(ConversationUpdated(expires_at=self._expiry.moment))
             self.check_health(now)
         self._pump(now)
 
-    def _take_message(self, body: MessageBody, tracing_id: str | None) -> bool | None:
+    def _take_message(self, body: MessageBody, tracing_id: str | None, *, is_live: bool) -> bool | None:
         """Take a message of the socket or the newest page; return None when it was seen before."""
         keys = message_keys(body)
         if body.direction == Direction.INBOUND:
@@ -705,10 +705,10 @@ class WebMessagingClient:
         sent_at = parse_time(body.channel.time) if body.channel else None
         is_late = self._seen.note(keys, sent_at) if any(isinstance(event, _KEPT) for event in events) else False
         for event in events:
-            self._take_event(event, is_late=is_late)
+            self._take_event(event, is_late=is_late, is_live=is_live)
         return True
 
-    def _take_event(self, event: Event, *, is_late: bool) -> None:
+    def _take_event(self, event: Event, *, is_late: bool, is_live: bool) -> None:
         match event:
             case Message():
                 if not is_late:
@@ -716,7 +716,7 @@ class WebMessagingClient:
                 self._events.append(structs.replace(event, late=is_late))
             case ConversationUpdated():
                 self._say(event)
-                if event.read_only:
+                if event.read_only and is_live:  # in the history it is of an earlier conversation, or known already
                     self._bar()
             case Presence():
                 if event.kind == "join":
@@ -1035,7 +1035,8 @@ class WebMessagingClient:
 
     def _settle(self, now: float) -> None:
         """The newest page was read: what it does not show is looked for once more, then sent again."""
-        if self._join is _Join.SENT and self._conversation is None and self._state is State.CONFIGURED:
+        is_going_on = self._conversation in {ConversationStatus.WAITING, ConversationStatus.CONNECTED}
+        if self._join is _Join.SENT and not is_going_on and self._state is State.CONFIGURED:
             self._send_join(now)
         match self._outbox.missed():
             case Missed.LOOK_AGAIN:
@@ -1084,7 +1085,6 @@ class WebMessagingClient:
     def _forget_conversation(self) -> None:
         """What we knew was another session's; what was in flight may have reached it."""
         self._outbox.unconfirm()
-        self._seen.forget()
         self._reading.forget()
         self._expiry.forget()
         self._attributes.say_all_again()
@@ -1097,6 +1097,7 @@ class WebMessagingClient:
         if code == "session-expired":
             self._say(ConversationUpdated(status=ConversationStatus.ENDED, reason=code))
         self._forget_conversation()
+        self._seen.forget()
         self._session = self._guest_jwt = None
         self._effects.append(KeepSession(None))
         self._move(Input.FAILED, _status_error(code))
@@ -1128,7 +1129,7 @@ class WebMessagingClient:
         knew_some = False
         for body in page.messages:
             if page.number == 1 or self._is_catching_up:
-                is_new = self._take_message(body, None) is not None
+                is_new = self._take_message(body, None, is_live=False) is not None
             else:
                 is_new = self._take_older(body)
             knew_some = knew_some or not is_new

@@ -501,6 +501,7 @@ class WebMessagingProvider:
         elif session.read_only and session.may_start_new and command.starts_new:
             is_new = True
             session.read_only = session.may_start_new = False
+            session.attributes = {}
             self._happenings.append(StartedNew(session.token))
         session.deployment = deployment
         self._attach(connection, line, session)

@@ -133,6 +133,30 @@ def test_a_chat_through_both_halves() -> None:
     assert texts == ["Hi", "Hello"]
 
 
+def test_the_end_of_an_earlier_conversation_is_past() -> None:
+    """After a start anew the history still has it; coming back, it bars nothing and is not said again."""
+    world = World()
+    world.start()
+    world.provider.disconnect(world.token, EPOCH + world.now)
+    world.collect()
+    world.run()
+    world.client.start_new(world.now)
+    world.settle()
+    world.run()
+    world.cut()
+    before = len(world.transcript.rows)
+    world.later(10.0)
+    assert state(world) is State.CONFIGURED
+    assert len(world.transcript.rows) == before
+    session, world.client = world.client.session, world.new_client()
+    world.client._session = session
+    world.start()
+    assert state(world) is State.CONFIGURED
+    world.send("still here")
+    world.run()
+    assert world.fates("m-still here") == [Fate.SENT, Fate.DELIVERED]
+
+
 def test_a_step_up_and_a_sign_out_through_both_halves() -> None:
     """The guest's next session is a new one."""
     world = World()
