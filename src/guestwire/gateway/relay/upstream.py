@@ -144,7 +144,7 @@ class GuestSessionUpstream:
         self._pump = OutboxPump(session, clock=shared.clock, rng=shared.rng, fail_point=shared.fail_point)
         self._history = HistoryReader(
             self._read_page,
-            self._take_history,
+            self._record,
             clock=shared.clock,
             rng=shared.rng,
             save=self._keep_place,
@@ -301,7 +301,6 @@ class GuestSessionUpstream:
             await self._take(event)
 
     async def _take(self, event: Event) -> None:
-        event = self._marked(event)
         match event:
             case StatusChanged():
                 await self._release()
@@ -312,7 +311,7 @@ class GuestSessionUpstream:
                     await self._within(LAST_READ_S, self._history.read())
                 await self._say(event)
             case Message() | ConversationUpdated() if self._hold.is_on:
-                if self._hold.put(event):
+                if self._hold.put(self._marked(event)):
                     await self._release()
             case Message():
                 await self._record([event])
@@ -344,13 +343,11 @@ class GuestSessionUpstream:
             return event
         return msgspec.structs.replace(event, id=f"{self._mark}:{event.id}")
 
-    async def _take_history(self, messages: Sequence[Message]) -> None:
-        # Marked before it waits for its turn: the provider's session may be another one by then.
-        await self._record([self._marked(message) for message in messages])
-
     async def _record(self, messages: Sequence[Message]) -> None:
+        # Marked before it waits for its turn: the provider's session may be another one by then.
+        marked = [self._marked(message) for message in messages]
         async with self._order:
-            await self._record_in_turn(messages)
+            await self._record_in_turn(marked)
 
     async def _record_in_turn(self, messages: Sequence[Message]) -> None:
         """Record what the log lacks: the guest's own messages are there already, as far as they came through us."""
@@ -364,8 +361,9 @@ class GuestSessionUpstream:
             await self._kept(lambda: self._session.provider_said(news))
 
     async def _say(self, event: Event) -> None:
+        marked = self._marked(event)
         async with self._order:
-            await self._kept(lambda: self._session.provider_said([event]))
+            await self._kept(lambda: self._session.provider_said([marked]))
 
     async def _release(self) -> None:
         if not self._hold.is_on:
