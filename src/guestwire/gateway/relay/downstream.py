@@ -112,7 +112,7 @@ class Downstream:
         """Take the socket."""
         self._socket = socket
         self._hub.add(self)
-        if self.pair is not None:
+        if self.pair is not None and not self._core.is_closed:
             self._run_commands(self._enter(self.pair))
         self._settle()
 

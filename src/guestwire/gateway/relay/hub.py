@@ -91,6 +91,7 @@ class Hub:
         self._loading: dict[SessionId, asyncio.Future[RelaySession]] = {}
         self._connections: set[Downstream] = set()
         self._per_address: Counter[str] = Counter()
+        self._checking = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._keepers: list[asyncio.Task[None]] = []
         self._untrimmed: dict[SessionId, float] = {}
@@ -170,38 +171,53 @@ class Hub:
             allowed=frozenset(self._settings.allowed_origins),
         ):
             return self._refuse("origin-not-allowed")
-        if self._is_draining or len(self._connections) >= self._settings.max_connections:
+        address = address_key(request.client_host)
+        if self._is_draining or len(self._connections) + self._checking >= self._settings.max_connections:
             return self._refuse("busy")
-        if self._per_address[address_key(request.client_host)] >= self._settings.max_connections_per_address:
+        if self._per_address[address] >= self._settings.max_connections_per_address:
             return self._refuse("rate-limited")
         if "sessionId" not in request.query and "token" not in request.query:
             return Downstream(self, None, client_host=request.client_host)
+        # Counted while it is looked at: many may ask at once.
+        self._checking += 1
+        self._count(address, 1)
         try:
             pair = await self.tokens.check(request.query.get("sessionId", ""), Secret(request.query.get("token", "")))
         except LogUnavailable as error:
             return self._refuse(error.code)
+        finally:
+            self._checking -= 1
+            self._count(address, -1)
         if pair is None:
             return self._refuse("socket-refused")
         return Downstream(self, pair, client_host=request.client_host)
 
     def add(self, connection: Downstream) -> None:
-        """Count a connection that is open."""
+        """Count a connection that is open; one too many is closed: others may have come since it was authorised."""
+        address = address_key(connection.client_host)
         self._connections.add(connection)
-        self._per_address[address_key(connection.client_host)] += 1
+        self._count(address, 1)
         if self._is_draining:
             connection.move(round(self._rng.uniform(0.5, MOVE_WITHIN_S), 1))
+        elif (
+            len(self._connections) > self._settings.max_connections
+            or self._per_address[address] > self._settings.max_connections_per_address
+        ):
+            connection.close_for("rate-limited")
 
     def discard(self, connection: Downstream) -> None:
         """Count it no more."""
         self._connections.discard(connection)
         if self._is_draining and not self._connections:
             self._is_empty.set()
-        address = address_key(connection.client_host)
-        self._per_address[address] -= 1
-        if self._per_address[address] <= 0:
-            del self._per_address[address]
+        self._count(address_key(connection.client_host), -1)
         code = connection.close_code or 1006
         self.metrics.connections_closed.labels(str(code) if code in _CLOSE_CODES else "other").inc()
+
+    def _count(self, address: str, more: int) -> None:
+        self._per_address[address] += more
+        if self._per_address[address] <= 0:
+            del self._per_address[address]
 
     # --- sessions -----------------------------------------------------------------------------------------------------
 

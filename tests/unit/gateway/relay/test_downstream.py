@@ -246,6 +246,38 @@ async def test_who_is_let_in(tmp_path: Path) -> None:
         assert await knock() == "busy"
 
 
+@pytest.mark.parametrize("options", [{"max_connections": 3}, {"max_connections_per_address": 3}], ids=["all", "one"])
+async def test_the_caps_hold_for_those_that_come_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, int]
+) -> None:
+    """Twenty pairs are looked at together: three get in; and who was let in too early is closed when it opens."""
+    async with place(tmp_path, **options) as here:
+        check, may_go = here.hub.tokens.check, asyncio.Event()
+
+        async def slow(*args: Any) -> Any:
+            await may_go.wait()
+            return await check(*args)
+
+        monkeypatch.setattr(here.hub.tokens, "check", slow)
+        query = {"sessionId": SID, "token": here.token.reveal()}
+        request = UpgradeRequest("/ws", query, client_host="1.2.3.4")
+        asked = [asyncio.create_task(here.hub.authorise(request)) for _ in range(20)]
+        await eventually(lambda: sum(task.done() for task in asked) == 17)
+        may_go.set()
+        let_in = [answer for answer in await asyncio.gather(*asked) if isinstance(answer, Downstream)]
+        assert len(let_in) == 3
+        early = await here.hub.authorise(request)
+        assert isinstance(early, Downstream)
+        sockets = [HeldSocket() for _ in range(4)]
+        for connection, socket in zip([*let_in, early], sockets, strict=True):
+            connection.opened(socket)
+        assert [socket.close_code for socket in sockets] == [None, None, None, 4429]
+        early.closed(4429)
+        assert isinstance(await here.hub.authorise(request), Refusal)
+        let_in[0].closed(1001)
+        assert isinstance(await here.hub.authorise(request), Downstream)
+
+
 async def test_a_household_is_one_address(tmp_path: Path) -> None:
     """All addresses of an IPv6 /64 share the cap, and what they held is free again."""
     async with place(tmp_path, max_connections_per_address=2) as here:
