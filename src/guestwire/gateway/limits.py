@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from guestwire.model.token_bucket import TokenBucket
 
-__all__ = ["AddressLimits", "address_key"]
+__all__ = ["AddressLimits", "DailyLimits", "address_key"]
 
 MOST_ADDRESSES = 50_000
 """Buckets kept at once, some 10 MB; the one used longest ago goes first."""
@@ -18,13 +18,11 @@ _IPV6_PREFIX = 64
 class AddressLimits:
     """A token bucket for each address and one for all; time is passed in."""
 
-    def __init__(
-        self, *, per_minute: float, burst: float, per_minute_total: float, burst_total: float | None = None
-    ) -> None:
-        """Start with nothing used; the bucket for all lets ten seconds' worth through at once, unless told."""
+    def __init__(self, *, per_minute: float, burst: float, per_minute_total: float) -> None:
+        """Start with nothing used; the bucket for all lets ten seconds' worth through at once."""
         self._rate = per_minute / 60
         self._burst = burst
-        self._total = TokenBucket(rate=per_minute_total / 60, burst=burst_total or max(burst, per_minute_total / 6))
+        self._total = TokenBucket(rate=per_minute_total / 60, burst=max(burst, per_minute_total / 6))
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def take(self, address: str, now: float) -> float:
@@ -46,6 +44,70 @@ class AddressLimits:
         self._buckets.move_to_end(key)
         # The address first: one that asks too often must not use up what all share.
         return bucket.take(now) or self._total.take(now)
+
+
+class DailyLimits:
+    """At most so many in any 24 hours, for each address and for all; time is passed in.
+
+    A token bucket would not do: one that starts full gives its burst and a day's refill in the first day.
+    """
+
+    def __init__(self, *, per_day: float, per_day_total: float) -> None:
+        """Start with nothing used."""
+        self._per_day = per_day
+        self._total = _Day(per_day_total)
+        self._days: OrderedDict[str, _Day] = OrderedDict()
+
+    def take(self, address: str, now: float) -> float:
+        """Take one, as `AddressLimits.take`."""
+        key = address_key(address)
+        day = self._days.get(key)
+        if day is None:
+            day = self._days[key] = _Day(self._per_day)
+            if len(self._days) > MOST_ADDRESSES:
+                self._days.popitem(last=False)
+        self._days.move_to_end(key)
+        wait_s = day.wait_s(now) or self._total.wait_s(now)
+        if wait_s == 0.0:
+            day.note(now)
+            self._total.note(now)
+        return wait_s
+
+
+_PART_S = 1800.0
+_PARTS_A_DAY = 48
+
+
+class _Day:
+    """What was taken in the last 24 hours, in parts of half an hour: a part counts until its last moment is a day old.
+
+    So the limit holds in any 24 hours, and what was taken is given back 24 to 24.5 hours later.
+    """
+
+    __slots__ = ("_most", "_parts", "_taken")
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self._parts: deque[list[int]] = deque()  # [number of the part, taken in it]
+        self._taken = 0
+
+    def wait_s(self, now: float) -> float:
+        """Return the seconds until one may be taken, 0.0 for now."""
+        part = int(now // _PART_S)
+        while self._parts and self._parts[0][0] < part - _PARTS_A_DAY:
+            self._taken -= self._parts.popleft()[1]
+        if self._taken + 1 <= self._most:
+            return 0.0
+        first = self._parts[0][0] if self._parts else part  # none: the limit is below one
+        return (first + _PARTS_A_DAY + 1) * _PART_S - now
+
+    def note(self, now: float) -> None:
+        """Count one."""
+        part = int(now // _PART_S)
+        if not self._parts or self._parts[-1][0] != part:
+            self._parts.append([part, 0])
+        self._parts[-1][1] += 1
+        self._taken += 1
 
 
 def address_key(address: str) -> str:

@@ -618,9 +618,9 @@ async def test_erasing(tmp_path: Path) -> None:
     "limits, each_s",
     [
         ({"sessions_burst": 3, "sessions_per_minute": 6.0}, 10),
-        ({"sessions_per_day": 3}, 86_400 / 3),
+        ({"sessions_per_day": 3}, None),
         ({"sessions_burst": 2, "sessions_per_minute": 0.001, "sessions_per_minute_total": 18.0}, None),
-        ({"sessions_per_day_total": 3.0}, 86_400 / 3),
+        ({"sessions_per_day_total": 3.0}, None),
     ],
     ids=["a-minute", "a-day", "a-minute-in-all", "a-day-in-all"],
 )

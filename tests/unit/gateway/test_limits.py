@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from guestwire.gateway.limits import AddressLimits, address_key
+from guestwire.gateway.limits import AddressLimits, DailyLimits, address_key
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,41 @@ def test_one_greedy_address_leaves_the_total_alone() -> None:
     assert limits.take("other", 0.0) == 0.0
 
 
+@pytest.mark.parametrize("pause_s", [0.0, 7.0, 400.0, 1799.0, 30_000.0])
+def test_a_day_is_any_24_hours(pause_s: float) -> None:
+    """Whoever takes as soon as it may: never more than the limit in 24 hours, and not much less."""
+    limits = DailyLimits(per_day=40, per_day_total=1e9)
+    taken: list[float] = []
+    now = 12_345.6
+    while now < 5 * 86_400:
+        wait_s = limits.take("a", now)
+        if wait_s == 0.0:
+            taken.append(now)
+        now += max(wait_s, pause_s)
+    for number, begin in enumerate(taken):
+        assert sum(begin <= at < begin + 86_400 for at in taken[number:]) <= 40
+    assert len(taken) >= min(4 * 40, len(range(12_345, 5 * 86_400, max(1, int(pause_s)))) - 1)
+
+
+def test_a_day_of_all_together() -> None:
+    """One that was refused for the total has not used up its own, and comes when it was told to."""
+    limits = DailyLimits(per_day=2, per_day_total=5)
+    taken = [limits.take(f"192.0.2.{number % 10}", 0.0) for number in range(20)]
+    assert taken.count(0.0) == 5
+    wait_s = limits.take("192.0.2.9", 60.0)
+    assert 86_400 - 60 <= wait_s <= 88_200
+    assert [limits.take("192.0.2.9", 60.0 + wait_s) for _ in range(2)] == [0.0, 0.0]
+    assert limits.take("192.0.2.9", 60.0 + wait_s) > 0
+    assert DailyLimits(per_day=0.5, per_day_total=5).take("a", 0.0) > 0
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("guestwire.gateway.limits.MOST_ADDRESSES", 100)
     limits = AddressLimits(per_minute=1, burst=1, per_minute_total=1e9)
     for number in range(110):
         limits.take(str(number), 0.0)
     assert len(limits._buckets) == 100
+    days = DailyLimits(per_day=1, per_day_total=1e9)
+    for number in range(110):
+        days.take(str(number), 0.0)
+    assert len(days._days) == 100

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from guestwire.errors import RateLimited, SessionExists, SessionExpired
 from guestwire.gateway.errors import Problem
-from guestwire.gateway.limits import AddressLimits
+from guestwire.gateway.limits import AddressLimits, DailyLimits
 from guestwire.gateway.log import SessionLog
 from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.relay.hub import Hub
@@ -35,8 +35,6 @@ MIN_KEY_CHARS = 16
 MAX_KEY_CHARS = 255
 """An idempotency key gives a token to whoever repeats it, so it must be hard to guess; a UUID has 36 characters."""
 
-_MINUTES_A_DAY = 1440
-
 
 class RelayRoutes:
     """Creates, checks and erases sessions in the log."""
@@ -53,11 +51,8 @@ class RelayRoutes:
             burst=settings.sessions_burst,
             per_minute_total=settings.sessions_per_minute_total,
         )
-        self._creations_a_day = AddressLimits(
-            per_minute=settings.sessions_per_day / _MINUTES_A_DAY,
-            burst=settings.sessions_per_day,
-            per_minute_total=settings.sessions_per_day_total / _MINUTES_A_DAY,
-            burst_total=settings.sessions_per_day_total,
+        self._creations_a_day = DailyLimits(
+            per_day=settings.sessions_per_day, per_day_total=settings.sessions_per_day_total
         )
         self._checks = AddressLimits(
             per_minute=CHECKS_PER_MINUTE,
@@ -123,7 +118,7 @@ class RelayRoutes:
             raise SessionExpired
         return pair
 
-    def _limit(self, limits: AddressLimits, request: Request) -> None:
+    def _limit(self, limits: AddressLimits | DailyLimits, request: Request) -> None:
         wait_s = limits.take(request.client.host if request.client else "", self._clock.now())
         if wait_s > 0:
             raise RateLimited(retry_after_s=wait_s)

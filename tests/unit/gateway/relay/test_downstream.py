@@ -70,7 +70,8 @@ async def test_what_the_log_refused_once_is_not_overtaken(tmp_path: Path, monkey
     """Three messages at once, and the log fails for the first only: all three are refused, and come in order then."""
     async with place(tmp_path) as here:
         connection, socket = await here.join()
-        accept, refused = here.log.accept, []
+        accept = here.log.accept
+        refused: list[object] = []
 
         async def fail_once(*args: Any, **options: Any) -> Any:
             if not refused:
@@ -248,7 +249,7 @@ async def test_who_is_let_in(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [{"max_connections": 3}, {"max_connections_per_address": 3}], ids=["all", "one"])
 async def test_the_caps_hold_for_those_that_come_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, int]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
     """Twenty pairs are looked at together: three get in; and who was let in too early is closed when it opens."""
     async with place(tmp_path, **options) as here:
