@@ -22,7 +22,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from guestwire.errors import ConfigError
-from guestwire.net.uvicorn_protocols import BoundedHttp, BoundedWebSocket
+from guestwire.net.direct_socket import DirectWebSocket
+from guestwire.net.uvicorn_protocols import BoundedHttp
 
 __all__ = ["Server"]
 
@@ -125,7 +126,7 @@ class Server:
         return uvicorn.Config(
             self._app,
             http=BoundedHttp,
-            ws=BoundedWebSocket,
+            ws=DirectWebSocket,
             ws_max_size=MAX_FRAME_BYTES,
             ws_max_queue=MAX_QUEUED_FRAMES,
             ws_per_message_deflate=False,

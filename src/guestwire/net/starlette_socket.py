@@ -1,4 +1,8 @@
-"""A WebSocket shell as a Starlette route."""
+"""A WebSocket shell as a Starlette route.
+
+Under our own server the route does the handshake only and hands the connection over (direct_socket); under any other
+ASGI server it stays, with a task that reads and one that writes.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from guestwire.net.outgoing import CloseOrder, Outgoing
+from guestwire.net.direct_socket import DirectWebSocket
+from guestwire.net.outgoing import CloseOrder, Link, Outgoing
 from guestwire.net.uvicorn_protocols import LINK
 from guestwire.net.websocket import Authorise, Refusal, SocketHandler, UpgradeRequest
 
@@ -36,7 +41,11 @@ def websocket_route(path: str, authorise: Authorise) -> WebSocketRoute:
             await websocket.accept()
         except (OSError, RuntimeError, WebSocketDisconnect):
             return  # the peer went away while we looked
-        await _Connection(websocket, answer).run()
+        link = websocket.scope.get("extensions", {}).get(LINK, {}).get("link")
+        if isinstance(link, DirectWebSocket):
+            link.take_over(answer)
+        else:
+            await _Connection(websocket, answer, link).run()
 
     return WebSocketRoute(path, endpoint)
 
@@ -44,10 +53,9 @@ def websocket_route(path: str, authorise: Authorise) -> WebSocketRoute:
 class _Connection:
     """One open WebSocket: a task that writes, and the caller's task, which reads."""
 
-    def __init__(self, websocket: WebSocket, handler: SocketHandler) -> None:
+    def __init__(self, websocket: WebSocket, handler: SocketHandler, link: Link | None) -> None:
         self._websocket = websocket
         self._handler = handler
-        link = websocket.scope.get("extensions", {}).get(LINK, {}).get("link")
         self._outgoing = Outgoing(writable=self._writable, link=link)
 
     async def run(self) -> None:

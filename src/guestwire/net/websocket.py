@@ -1,9 +1,8 @@
 """The one callback interface of every server-side WebSocket shell.
 
-Gateway and emulator write a `SocketHandler` and an `Authorise` function and know nothing of the server below. Today's
-shell is a Starlette route (`starlette_socket`), tests use one in memory (`memory`); a protocol class on a Sans-I/O core
-costs a third of the memory and can take their place. `guestwire.testing.check_transport` holds them all to the same
-behaviour:
+Gateway and emulator write a `SocketHandler` and an `Authorise` function and know nothing of the server below. Our shell
+is uvicorn's connection itself (`direct_socket`), under other servers a Starlette route (`starlette_socket`), and tests
+use one in memory (`memory`). `guestwire.testing.check_transport` holds them all to the same behaviour:
 
 - `opened` is called once, first; `closed` once, last, for every handler that was opened; `text` and `writable` only
   in between. All are plain functions, called in the event loop, and must not block.
@@ -88,7 +87,7 @@ class Socket(Protocol):
         """
 
     def abort(self) -> None:
-        """Break the connection now, without a close frame; what is queued is lost, and both sides see 1006."""
+        """Break the connection now, without a close frame; what is not written yet is lost, and both sides see 1006."""
 
     def pause_reading(self) -> None:
         """Read nothing from the peer, neither pings nor its close, until `resume_reading`.

@@ -308,7 +308,8 @@ async def a_slow_reader_is_cut_off(serve: Serve) -> None:
     class Flooding(Recorder):
         def opened(self, socket: Socket) -> None:
             super().opened(socket)
-            for _ in range(CUT_OFF_BYTES // 10_000 + 2):
+            # Far more than any kernel takes of a peer that does not read meanwhile.
+            for _ in range(24 * CUT_OFF_BYTES // 10_000):
                 socket.send("x" * 10_000)
 
     handler = Flooding()
@@ -320,7 +321,7 @@ async def a_slow_reader_is_cut_off(serve: Serve) -> None:
 
 
 async def a_handler_may_break_the_connection(serve: Serve) -> None:
-    """After `abort` there is no close frame: both sides see 1006, and what was queued is lost; twice is fine."""
+    """After `abort` there is no close frame: both sides see 1006, and what is not written is lost; twice is fine."""
 
     class Breaking(Recorder):
         def text(self, frame: str) -> None:
@@ -333,7 +334,7 @@ async def a_handler_may_break_the_connection(serve: Serve) -> None:
     async with serve(_always(handler)) as open_socket:
         socket = await open_socket("")
         await socket.send_text("one")
-        assert await _rest(socket) == []
+        assert await _rest(socket) in ([], ["one"])
         assert socket.close_code == 1006
         await eventually(lambda: handler.calls[-1] == "closed 1006")
     assert handler.calls == ["opened", "text one", "closed 1006"]
