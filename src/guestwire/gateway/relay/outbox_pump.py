@@ -503,8 +503,8 @@ class OutboxPump:
             order_key=_order_key(settlement.shown_as),
         )
 
-    async def _persist(self, call: Callable[[], Awaitable[_T]]) -> _T:
-        return await until_kept(call, clock=self._clock, delay_s=self._delay_s)
+    def _persist(self, call: Callable[[], Awaitable[_T]]) -> Awaitable[_T]:
+        return until_kept(call, clock=self._clock, delay_s=self._delay_s)
 
 
 def _is_same(message: Message, outgoing: Outgoing, text: str) -> bool:

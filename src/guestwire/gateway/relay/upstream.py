@@ -297,6 +297,10 @@ class GuestSessionUpstream:
         return chat.error
 
     async def _take_all(self, events: Sequence[Event]) -> None:
+        messages = [event for event in events if isinstance(event, Message)]
+        if len(messages) == len(events) and not self._hold.is_on:
+            await self._record(messages)
+            return
         for event in events:
             await self._take(event)
 
@@ -352,11 +356,13 @@ class GuestSessionUpstream:
     async def _record_in_turn(self, messages: Sequence[Message]) -> None:
         """Record what the log lacks: the guest's own messages are there already, as far as they came through us."""
         own = [message for message in messages if message.sender == "guest"]
-        foreign = await self._kept(lambda: self._pump.shown(own)) if own else []
-        for _ in foreign:
-            _log.warning("the provider shows a guest's message that is not ours")
-            self._shared.on_foreign()
-        news = [message for message in messages if message.sender != "guest" or any(message is one for one in foreign)]
+        news = messages
+        if own:
+            foreign = await self._kept(lambda: self._pump.shown(own))
+            for _ in foreign:
+                _log.warning("the provider shows a guest's message that is not ours")
+                self._shared.on_foreign()
+            news = [each for each in messages if each.sender != "guest" or any(each is one for one in foreign)]
         if news:
             await self._kept(lambda: self._session.provider_said(news))
 
@@ -432,8 +438,8 @@ class GuestSessionUpstream:
         if self._chat is not None:
             await self._chat.aclose()
 
-    async def _kept(self, call: Callable[[], Awaitable[_T]]) -> _T:
-        return await until_kept(call, clock=self._clock, delay_s=self._delay_s)
+    def _kept(self, call: Callable[[], Awaitable[_T]]) -> Awaitable[_T]:
+        return until_kept(call, clock=self._clock, delay_s=self._delay_s)
 
     async def _within(self, limit_s: float, what: Awaitable[object]) -> None:
         limit = asyncio.ensure_future(self._clock.sleep(limit_s))
