@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import uuid
 from collections import Counter
@@ -27,6 +28,7 @@ from guestwire.gateway.relay.session import TAB_KEPT_S, RelaySession, pack_detai
 from guestwire.gateway.relay.tokens import Pair, SessionTokens, now_ms
 from guestwire.model.ids import SessionId
 from guestwire.model.secret import Secret
+from guestwire.net.backoff import full_jitter
 from guestwire.net.clock import Clock
 from guestwire.net.logs import get_logger
 from guestwire.net.websocket import Refusal, SocketHandler, UpgradeRequest
@@ -376,16 +378,33 @@ class Hub:
             await session.aclose()
 
     async def _take_up(self, rows: Collection[SessionRow]) -> None:
-        for row in rows:
-            try:
-                # A session that never went to the provider and has nothing to send waits for its guest.
-                is_ending = row.state is SessionState.ENDING
-                if is_ending or row.provider_ref or await self._log.next_outgoing(row.sid) is not None:
-                    await self.clock.sleep(self._rng.uniform(0.5, 1.5) / TAKE_UP_PER_S)
-                    (await self.open(row.sid)).take_up()
-                    self.metrics.sessions_taken_up.inc()
-            except ChatError as error:
-                _log.warning("a session was not taken up", code=error.code)
+        delay_s = full_jitter(self._rng)
+        for attempt in itertools.count():
+            missed = []
+            for row in rows:
+                try:
+                    await self._take_up_one(row)
+                except LogUnavailable:
+                    missed.append(row)
+                except ChatError as error:
+                    _log.warning("a session was not taken up", code=error.code)
+                except Exception:  # noqa: BLE001 - one that is damaged must not keep back the others
+                    _log.exception("a session was not taken up")
+            if not missed:
+                return
+            _log.warning("sessions are taken up later", code="log-unavailable", sessions=len(missed))
+            await self.clock.sleep(delay_s(attempt))
+            rows = missed
+
+    async def _take_up_one(self, row: SessionRow) -> None:
+        # A session that never went to the provider and has nothing to send waits for its guest.
+        is_ending = row.state is SessionState.ENDING
+        if is_ending or row.provider_ref or await self._log.next_outgoing(row.sid) is not None:
+            await self.clock.sleep(self._rng.uniform(0.5, 1.5) / TAKE_UP_PER_S)
+            session = await self.open(row.sid)
+            session.take_up()
+            self.metrics.sessions_taken_up.inc()
+            self.drop_if_idle(session)  # it may have ended while it waited to be tried again
 
     async def _keep_up(self) -> None:
         while True:

@@ -332,6 +332,39 @@ async def test_sessions_nobody_uses_leave_memory(tmp_path: Path) -> None:
         await eventually(lambda: "aclose" in here.upstream.calls)
 
 
+async def test_a_log_that_fails_at_the_start_keeps_no_session_from_the_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart the log fails for a while: the session is tried again, and so is every other one meanwhile."""
+    async with place(tmp_path) as here:
+        connection, socket = await here.join()
+        say(connection, type="message", text="Hi", clientId="c1")
+        await eventually(lambda: "receipt" in socket.kinds)
+        connection.closed(1001)
+        await here.hub._close_sessions()
+        rows = await here.log.open_sessions()
+        get, failures = (
+            here.log.get,
+            iter([LogUnavailable(), ValueError("damaged"), *(LogUnavailable() for _ in range(4))]),
+        )
+
+        async def fail_for_a_while(sid: Any) -> Any:
+            for failure in failures:
+                raise failure
+            return await get(sid)
+
+        monkeypatch.setattr(here.log, "get", fail_for_a_while)
+        before = len(here.upstreams)
+        here.hub.spawn(here.hub._take_up([*rows, *rows]))
+
+        def is_taken_up() -> bool:
+            here.clock.advance(31)
+            return len(here.upstreams) > before and here.upstream.calls == ["start", "wake"]
+
+        await eventually(is_taken_up)
+        assert here.metrics.sessions_taken_up._value.get() == 1.0
+
+
 async def test_fail_points_are_reached_in_their_order(tmp_path: Path) -> None:
     hits: list[str] = []
     async with place(tmp_path, fail_point=hits.append) as here:
