@@ -208,7 +208,7 @@ class DirectSocket(FrameQueue):
     def _end(self, code: int) -> None:
         if self._has_ended:
             return
-        self._has_ended = True
+        self._has_ended = self._has_closed = True
         self.close(code)  # ends the socket for the handler, whoever closed it
         self.discard()
         try:

@@ -272,3 +272,20 @@ async def test_a_head_in_time_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) ->
             assert (await client.send(HttpRequest("GET", f"{server.url}/"))).body == b"done"
         assert not floods[0].closed_with.done()
         await socket.aclose()
+
+
+async def test_the_end_of_the_server_is_told_to_both_sides() -> None:
+    """1012 to the client, who comes again, and to the handler, also of a peer that takes nothing."""
+    floods: list[Flood] = []
+
+    async def authorise(_request: UpgradeRequest) -> SocketHandler:
+        floods.append(Flood())
+        return floods[-1]
+
+    async with HttpClient() as client:
+        async with Server(Starlette(routes=[websocket_route("/ws", authorise)]), graceful_s=1) as server:
+            sockets = [await client.open_socket(f"{server.ws_url}/ws") for _ in range(2)]
+        for socket, flood in zip(sockets, floods, strict=True):
+            assert await asyncio.wait_for(flood.closed_with, 10) == 1012
+            assert [frame async for frame in socket if not frame] == []
+            assert socket.close_code in {1006, 1012}  # the code is behind what the client had not read
