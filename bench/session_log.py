@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import statistics
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from guestwire.gateway.log import NewRecord, OutboxState, SessionRow, SqliteSessionLog
 from guestwire.gateway.relay.tokens import SessionTokens
+from guestwire.gateway.run import COLLECT_EVERY
 from guestwire.model.ids import ClientId, SessionId
 from guestwire.net.clock import SystemClock
 
@@ -108,6 +110,9 @@ async def in_grown_logs(
 async def measure(folder: Path, *, seconds: float, runs: int) -> dict[str, float]:
     """Return appends/s and guest messages/s, medians over the runs."""
     figures: dict[str, list[float]] = {}
+    gc.collect()  # as `serve` has it (gateway/run.py)
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY, 20, 20)
     async with SqliteSessionLog(folder / "log.sqlite3") as log:
         sids = [SessionId(f"{number:032x}") for number in range(SESSIONS)]
         await asyncio.gather(*(log.create(SessionRow(sid=sid, epoch=EPOCH, created_ms=0)) for sid in sids))
