@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from guestwire.client.runner import PONG_LIMIT_S
 from guestwire.emulator.changes import GarbageSent, SocketsDropped
 from guestwire.emulator.faults import FaultName
 from guestwire.emulator.records import Stage
-from guestwire.errors import LogUnavailable
+from guestwire.errors import LogUnavailable, RemoteProtocolError
 from guestwire.gateway.log import NewRecord
 from guestwire.model.ids import SessionId
 from guestwire.model.token_bucket import TokenBucket
+from guestwire.net.http import HttpClient
+from guestwire.net.transport import ClientSocket
 from guestwire.protocols.guest_session.wire import ErrorFrame, TypingFrame
 from guestwire.testing import eventually
 from guestwire.testing.fault_proxy import Direction
@@ -160,6 +163,101 @@ async def test_refused_twice_fails_what_waits_until_the_guest_tries_again(w: Wor
     assert w.got() == ["two"]
 
 
+@contextmanager
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """Let the provider's edge answer every upgrade with 404, which the client library takes for final."""
+    attempts: list[float] = []
+
+    async def refuse(_self: HttpClient, _url: str) -> ClientSocket:
+        attempts.append(0.0)
+        raise RemoteProtocolError("expected a WebSocket, got status 404")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HttpClient, "open_socket", refuse)
+        yield attempts
+
+
+async def test_given_up_it_is_tried_again_while_somebody_is_here(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most a minute apart once it has failed often; nobody need say or reload anything."""
+    async with w.gateway():
+        await w.send("one")
+        await w.settled(one="delivered")
+        tab = Tab()
+        w.session.join(tab, most=10)
+        with refusing(monkeypatch) as attempts:
+            w.proxy.reset()
+            began_at = w.clock.now()
+            await w.until(lambda: len(attempts) >= 9)
+            took_s = w.clock.now() - began_at
+        # 1 + 2 + … + 32 + 60 + 60, each of it half at least; looking late adds to it.
+        assert 90 < took_s < 300
+        await w.until(lambda: any(conversation.connections for conversation in w.org.conversations.values()))
+        w.agent_says("are you there?")
+        await w.heard("are you there?")
+        w.session.leave(tab)
+    assert tab.shown == []
+    assert len(w.org.sessions) == 1
+
+
+async def test_given_up_and_nobody_here_it_waits_for_who_comes(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with w.gateway():
+        await w.send("one")
+        await w.settled(one="delivered")
+        with refusing(monkeypatch) as attempts:
+            w.proxy.reset()
+            await w.until(lambda: attempts)
+            began_at = w.clock.now()
+            await w.until(lambda: w.clock.now() > began_at + 200)
+            assert len(attempts) == 1
+        w.session.join(Tab(), most=10)
+        await eventually(lambda: any(conversation.connections for conversation in w.org.conversations.values()))
+        w.session.readers.clear()
+
+
+async def test_a_provider_that_refuses_everybody_is_asked_for_no_new_sessions(w: World) -> None:
+    """Tried again by itself, the session in hand has to do: each new one would be a conversation that nobody leads."""
+    async with w.gateway():
+        await w.send("one")
+        await w.settled(one="delivered")
+        tab = Tab()
+        w.session.join(tab, most=10)
+        w.switch(FaultName.REFUSE_UPGRADE)
+        w.proxy.reset()
+        await w.until(lambda: len(w.org.sessions) == 2)
+        began_at = w.clock.now()
+        await w.until(lambda: w.clock.now() > began_at + 200)
+        assert len(w.org.sessions) == 2
+        w.switch(FaultName.REFUSE_UPGRADE, on=False)
+        await w.until(lambda: len(w.org.conversations) == 2)
+        await w.send("two")
+        await w.settled(two="delivered")
+        w.session.leave(tab)
+    assert len(w.org.sessions) == 2
+    assert w.got() == ["one", "two"]
+
+
+async def test_a_guest_who_has_said_nothing_is_told_that_it_failed(w: World) -> None:
+    """With `upstream_start` open there is no message that could fail; mended, it goes on by itself."""
+    w.switch(FaultName.BAD_CREDENTIALS)
+    async with w.gateway(starts_at_open=True):
+        tab = Tab()
+        w.session.join(tab, most=10)
+        await w.until(lambda: tab.shown)
+        began_at = w.clock.now()
+        await w.until(lambda: w.clock.now() > began_at + 100)
+        (shown,) = tab.shown
+        assert isinstance(shown, ErrorFrame)
+        assert (shown.code, shown.client_id, shown.retry_after) == ("upstream-auth-failed", None, None)
+        again = Tab()
+        w.session.join(again, most=10)
+        await w.until(lambda: again.shown)  # who reloads is told again
+        w.switch(FaultName.BAD_CREDENTIALS, on=False)
+        await w.until(lambda: w.org.conversations)
+        w.agent_says("Welcome")
+        await w.heard("Welcome")
+        w.session.readers.clear()
+
+
 async def test_the_end_fails_what_waits(w: World) -> None:
     async with w.gateway():
         await w.send("one")
@@ -197,6 +295,38 @@ async def test_the_guest_can_leave_a_provider_that_is_away(w: World) -> None:
             await w.until(lambda: w.session.has_ended)
         (update,) = [frame for frame in await w.frames("conversation-update") if frame["status"] == "ended"]
         assert update["reason"] == "guest-left"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_an_expired_provider_session_is_not_replaced_for_nobody(w: World, *, restarts: bool) -> None:
+    """A guest who has gone needs no new conversation, which an agent would wait in; who comes back, or writes, does."""
+    async with w.gateway():
+        await w.send("one")
+        await w.settled(one="delivered")
+        if not restarts:
+            await expire_and_wait(w)
+            w.session.join(Tab(), most=10)
+            await w.until(lambda: len(w.org.sessions) == 2)
+            w.session.readers.clear()
+            await w.until(lambda: len(w.org.conversations) == 2)
+        await expire_and_wait(w)
+    async with w.gateway():
+        before = len(w.org.sessions)
+        began_at = w.clock.now()
+        await w.until(lambda: w.clock.now() > began_at + 100)
+        assert len(w.org.sessions) == before
+        await w.send("two")
+        await w.settled(two="delivered")
+        assert len(w.org.sessions) == before + 1
+
+
+async def expire_and_wait(w: World) -> None:
+    before = len(w.org.sessions)
+    w.org.expire_sessions()
+    w.org.publish(SocketsDropped())
+    began_at = w.clock.now()
+    await w.until(lambda: w.clock.now() > began_at + 100)
+    assert len(w.org.sessions) == before
 
 
 async def test_nothing_the_provider_says_is_lost_while_the_log_is_full(w: World) -> None:

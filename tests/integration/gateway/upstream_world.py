@@ -47,7 +47,7 @@ class World:
         self.log: SqliteSessionLog
 
     @asynccontextmanager
-    async def gateway(self) -> AsyncIterator[None]:
+    async def gateway(self, *, starts_at_open: bool = False) -> AsyncIterator[None]:
         provider = ProviderSettings(
             base_url=f"http://127.0.0.1:{self.proxy.port}",
             client_id=self.emulator.client_id,
@@ -69,7 +69,15 @@ class World:
                 fail_point=self.fail_point,
                 on_foreign=self._count_foreign,
             )
-            self.session = RelaySession(row, log, upstreams, clock=self.clock, retention_s=3600, lives_s=3600)
+            self.session = RelaySession(
+                row,
+                log,
+                upstreams,
+                clock=self.clock,
+                retention_s=3600,
+                lives_s=3600,
+                starts_at_open=starts_at_open,
+            )
             await self.session.find_state()
             self.session.take_up()
             try:

@@ -43,6 +43,14 @@ class SessionLink(Protocol):
     def has_ended(self) -> bool:
         """Whether the conversation is over."""
 
+    def is_awaited(self, *, has_begun: bool) -> bool:
+        """Return whether somebody is here who waits for what the provider says.
+
+        Args:
+            has_begun: Whether the provider knows of the conversation. Before that nobody waits, unless it is to begin
+                with the first connection.
+        """
+
     async def provider_said(self, events: Sequence[Event]) -> None:
         """Take events of the provider in order; when this returns the records among them are durable.
 
@@ -59,7 +67,7 @@ class Upstream(Protocol):
         """Begin to connect; does nothing when it has begun."""
 
     def wake(self) -> None:
-        """There may be something in the outbox."""
+        """There may be something in the outbox, or somebody has come."""
 
     def typing(self) -> None:
         """The guest is typing."""

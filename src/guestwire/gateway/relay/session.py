@@ -202,7 +202,9 @@ class RelaySession:
         self.readers.add(reader)
         self._left.pop(reader.tab, None)
         is_first, self._is_first = self._is_first, False
-        if self._starts_at_open and not self.has_ended:
+        if self._has_started:
+            self._upstream.wake()
+        elif self._starts_at_open and not self.has_ended:
             self._start()
         return is_first
 
@@ -295,6 +297,10 @@ class RelaySession:
         self.read_seq = max(self.read_seq, seq)
 
     # --- the provider -------------------------------------------------------------------------------------------------
+
+    def is_awaited(self, *, has_begun: bool) -> bool:
+        """See `SessionLink.is_awaited`."""
+        return bool(self.readers) and (has_begun or self._starts_at_open)
 
     def take_up(self) -> None:
         """Go on where a gateway before us stopped."""

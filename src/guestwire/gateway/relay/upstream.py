@@ -8,8 +8,8 @@ with the same one.
 
 The client library connects, comes back after a loss, and makes a new provider session, once, when the old one is
 refused: what was in flight is in doubt then, the guest is told, and what waits goes to the new one. Only when the
-library gives up for good is there something to decide here: what waits has failed, and the next message of the guest is
-the next attempt.
+library gives up for good is there something to decide here: what waits has failed, and it is tried again when the guest
+says something or comes back, and by itself while somebody waits for what the provider says (`_wait_to_try_again`).
 
 A provider with a history has it read after every connect (`history`), and what the new connection says is held until
 then, for half a second at most (`join_hold`). So two tasks have something to record, one after the other (`_order`).
@@ -32,7 +32,7 @@ import msgspec
 from guestwire.client.chat import Chat, connect
 from guestwire.client.sessions import HistoryPage, read_history
 from guestwire.client.tokens import TokenSource
-from guestwire.errors import ChatError, SessionExpired, SessionGone
+from guestwire.errors import ERRORS, ChatError, Retry, SessionExpired, SessionGone
 from guestwire.gateway.errors import upstream_problem
 from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.durable import until_kept
@@ -56,6 +56,7 @@ from guestwire.model.events import (
     StatusChanged,
     UnknownEvent,
 )
+from guestwire.model.secret import Secret
 from guestwire.net.backoff import full_jitter
 from guestwire.net.clock import Clock
 from guestwire.net.logs import get_logger
@@ -73,6 +74,13 @@ SETTLE_S = 5.0
 
 CLOSE_S = 3.0
 """… and the connection so long to be closed."""
+
+AGAIN_FIRST_S = 1.0
+AGAIN_MOST_S = 60.0
+"""Between attempts after the client library has given up: from half of it to all of it, doubled with each."""
+
+HEALTHY_S = 30.0
+"""A connection that lived so long begins that series anew."""
 
 END_S = 10.0
 """A provider that does not take the guest's `end` in this time is not asked any longer; the guest has left."""
@@ -165,6 +173,10 @@ class GuestSessionUpstream:
         self._tasks: asyncio.TaskGroup | None = None
         self._knock = asyncio.Event()
         self._ending = asyncio.Event()
+        self._connected_at: float | None = None
+        self._failure: str | None = None
+        self._failures = 0
+        self._refusal: ChatError | None = None
         self._is_closing = False
 
     # --- what the session asks for ------------------------------------------------------------------------------------
@@ -256,14 +268,68 @@ class GuestSessionUpstream:
             if self._is_over():
                 return
             if error is not None:
-                _log.warning("upstream failed", code=error.code, detail=error.message)
-                self._knock.clear()  # what knocked so far fails with the rest
-                await self._pump.fail(_code(error))
+                await self._fail(error)
             if error is None or self._ending.is_set():
                 # The provider has no `end`, or could not be told.
                 await self._say(ConversationUpdated(status=ConversationStatus.ENDED, reason="guest-left"))
                 return
+            await self._wait_to_try_again()
+
+    async def _fail(self, error: ChatError) -> None:
+        """Let what waits fail; when nothing was said yet, tell the guest all the same."""
+        code = _code(error)
+        self._refusal = error if ERRORS[error.code].retry is Retry.NEW_SESSION else None
+        self._knock.clear()  # what knocked so far fails with the rest
+        was_asked = await self._kept(lambda: self._session.log.next_outgoing(self._session.sid)) is not None
+        await self._pump.fail(code)
+        if code == self._failure:
+            return  # tried again by itself, in vain
+        self._failure = code
+        _log.warning("upstream failed", code=error.code, detail=error.message)
+        if not (was_asked or self._has_met or self._ending.is_set()):
+            await self._say(ProviderError(code=code))
+
+    async def _wait_to_try_again(self) -> None:
+        """Return at the next knock, or by itself after a while, when there is anybody to try for."""
+        if self._connected_at is not None and self._clock.now() - self._connected_at >= HEALTHY_S:
+            self._failures = 0
+        self._connected_at = None
+        most_s = min(AGAIN_FIRST_S * 2 ** min(self._failures, 10), AGAIN_MOST_S)
+        self._failures += 1
+        while True:
+            is_wanted = await self._is_wanted()
+            wait_s = most_s * (0.5 + self._shared.rng.random() / 2) if is_wanted else None
+            has_knocked = await wait_for(self._knock, wait_s, self._clock)
+            self._knock.clear()
+            if self._is_over() or self._ending.is_set() or await self._is_wanted():
+                break
+        if has_knocked:
+            self._failure = self._refusal = None  # who asks gets an answer
+
+    async def _await_need(self) -> None:
+        """Return when a new provider session is of use to anybody; the first one always is.
+
+        In one that is made while the guest is away an agent would wait for a guest who never comes.
+
+        Raises:
+            ChatError: Sessions were refused, and nobody has asked since: a new one would be refused as well.
+        """
+        if not self._has_met:
+            return
+        if self._refusal is not None:
+            raise self._refusal.with_traceback(None)
+        await self._pump.forsake()  # what was in flight is no reason
+        while True:
+            self._knock.clear()
+            if await self._is_wanted():
+                return
             await self._knock.wait()
+
+    async def _is_wanted(self) -> bool:
+        """Return whether anything waits for the provider, or anybody waits for what it says."""
+        if not self._ending.is_set() and self._session.is_awaited(has_begun=self._has_met):
+            return True
+        return await self._kept(lambda: self._session.log.next_outgoing(self._session.sid)) is not None
 
     async def _converse(self) -> ChatError | None:
         """Talk until the connection is closed for good; return why it failed, if it did."""
@@ -273,7 +339,7 @@ class GuestSessionUpstream:
             name=details.name,
             email=details.email,
             external_contact_id=details.external_contact_id,
-            tokens=shared.tokens,
+            tokens=_TokensInTime(shared.tokens, self._await_need),
             session=self._provider_session,
             keep_session=self._keep,
             most_unread=1,
@@ -293,7 +359,8 @@ class GuestSessionUpstream:
             finally:
                 self._pump.attach(None)
                 self._chat = None
-        self._provider_session = chat.session
+        # One that was refused is tried first the next time: that costs less than a new one, and may have been a whim.
+        self._provider_session = chat.session or self._provider_session
         return chat.error
 
     async def _take_all(self, events: Sequence[Event]) -> None:
@@ -335,6 +402,8 @@ class GuestSessionUpstream:
             self._history.disconnected()
             return
         self._has_met = True
+        self._connected_at = self._clock.now()
+        self._failure = self._refusal = None
         if self._capabilities.history:
             self._history.connected()
             self._hold.begin()
@@ -449,6 +518,21 @@ class GuestSessionUpstream:
         finally:
             limit.cancel()
             done.cancel()
+
+
+class _TokensInTime:
+    """Access tokens (a `TokenSource`), given out when their time has come; a new session begins with one."""
+
+    def __init__(self, tokens: TokenSource, its_time: Callable[[], Awaitable[None]]) -> None:
+        self._tokens = tokens
+        self._its_time = its_time
+
+    async def access_token(self) -> Secret:
+        await self._its_time()
+        return await self._tokens.access_token()
+
+    def invalidate(self, token: Secret) -> None:
+        self._tokens.invalidate(token)
 
 
 def _code(error: ChatError) -> str:

@@ -39,6 +39,9 @@ class Link:
         self.log = log
         self.has_ended = False
 
+    def is_awaited(self, *, has_begun: bool) -> bool:
+        raise AssertionError
+
     async def provider_said(self, events: Sequence[Event]) -> None:
         raise AssertionError("The pump has nothing to say.")
 

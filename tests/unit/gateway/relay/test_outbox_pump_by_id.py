@@ -153,6 +153,9 @@ class Gateway:
 
     # --- a session, and its history -----------------------------------------------------------------------------------
 
+    def is_awaited(self, *, has_begun: bool) -> bool:
+        raise AssertionError
+
     async def provider_said(self, events: Sequence[Event]) -> None:
         raise AssertionError
 
