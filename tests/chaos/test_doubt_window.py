@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="fork and SIGKILL")
 
 AT_ONCE = 12
 
-LATE_MS = int((SETTLE_S + 5.0) * 1000)
+LATE_MS = int((SETTLE_S + 2.5) * 1000)
 """A history that lags for longer than the relay waits for it (X1)."""
 
 PROVIDERS: Mapping[str, Mapping[str, Mapping[str, int]]] = {
@@ -55,12 +55,17 @@ def outcomes(provider: str, point: str) -> set[tuple[str, int]]:
             return once
 
 
-async def play(world: World, point: str) -> Verdict:
-    """Kill a gateway at a step of the second message, the guest's or the agent's, and start another one."""
+async def play(world: World, point: str, *, lag_ms: int) -> Verdict:
+    """Kill a gateway at a step of the second message, the guest's or the agent's, and start another one.
+
+    The history lags from the second message on, so that the first one is done with before.
+    """
     gateway = await world.start_gateway(point=point, hit=1, waits=True)
     await world.invite(1)
     tab = world.guests[0].tabs[0]
     await eventually(lambda: tab.is_quiet and len(tab.texts) == 2 and tab.status == "connected", within_s=30)
+    if world.has_history:
+        world.switch("history", lagMs=lag_ms)
     await gateway.arm()
     if point.endswith("append"):
         await world.agent.say("g0")
@@ -75,8 +80,12 @@ async def play(world: World, point: str) -> Verdict:
 async def play_cell(folder: Path, provider: str, point: str, shared: tuple[Gateways, Sequence[HttpClient]]) -> Verdict:
     """Play one cell of the table."""
     await asyncio.to_thread(folder.mkdir)
-    async with chaos_world(folder, seed=1, switches=PROVIDERS[provider], shared=shared) as world:
-        return await play(world, point)
+    switches = dict(PROVIDERS[provider])
+    lag_ms = switches.get("history", {}).get("lagMs", 0)
+    if "history" in switches:
+        switches["history"] = {"lagMs": 0}
+    async with chaos_world(folder, seed=1, switches=switches, shared=shared) as world:
+        return await play(world, point, lag_ms=lag_ms)
 
 
 @pytest.mark.slow
@@ -115,4 +124,6 @@ async def test_what_becomes_of_a_message_in_doubt(tmp_path: Path, figures: Calla
         await asyncio.gather(*(run(number, *cell) for number, cell in enumerate(cells)))
     assert not wrong, "\n".join(wrong)
     assert doubled.keys() <= {provider for provider in PROVIDERS if str(LATE_MS) in provider}
-    figures("O-02", cells=len(cells), missed=missed.total(), doubled_by_late_history=doubled.total())
+    # On a very busy machine the relay may look so late that the history has it after all.
+    late = {"doubled_by_late_history": doubled.total()} if doubled else {}
+    figures("O-02", cells=len(cells), missed=missed.total(), **late)

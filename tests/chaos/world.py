@@ -68,7 +68,7 @@ class World:
         self.upstream = upstream
         self.gateways = gateways
         self.has_history = "history" in switches
-        self._shows_too_late = switches.get("history", {}).get("lagMs", 0) > SETTLE_S * 1000
+        self._shows_too_late = False
         self.port = port
         self.guests: list[Guest] = []
         self.agent = Agent(emulator.url, clients[0], history, rng)
@@ -83,6 +83,12 @@ class World:
         self._errors: list[BaseException] = []
         self._talk: list[asyncio.Task[None]] = []
         self._provider = _Provider(emulator.org, history, has_ids=self._has_ids, heard=self._heard)
+
+    def switch(self, name: str, **params: int) -> None:
+        """Turn one of the provider's switches on, or set it anew."""
+        self.emulator.org.faults.switch(FaultName(name), on=True, params=params)
+        if name == "history":
+            self._shows_too_late = params.get("lagMs", 0) > SETTLE_S * 1000
 
     # --- the gateway --------------------------------------------------------------------------------------------------
 
@@ -338,8 +344,6 @@ async def chaos_world(
     async with contextlib.AsyncExitStack() as stack:
         history = stack.enter_context(History(folder / "history.jsonl"))
         emulator = await stack.enter_async_context(Emulator(settings))
-        for name, params in switches.items():
-            emulator.org.faults.switch(FaultName(name), on=True, params=params)
         upstream = await stack.enter_async_context(FaultProxy("127.0.0.1", emulator.port))
         if shared is None:
             shared = await stack.enter_async_context(gateways_and_clients(folder))
@@ -358,5 +362,7 @@ async def chaos_world(
             ablations=ablations,
             options=options,
         )
+        for name, params in switches.items():
+            world.switch(name, **params)
         stack.push_async_callback(world.aclose)
         yield world
