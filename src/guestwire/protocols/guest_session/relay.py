@@ -33,16 +33,19 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from guestwire.errors import ERRORS, LocalProtocolError, Retry
-from guestwire.model.content import ContentItem, parse_content
 from guestwire.model.events import UnknownReason
 from guestwire.model.secret import Secret
 from guestwire.model.token_bucket import TokenBucket
 from guestwire.protocols.guest_session.server import (
     BURST_FRAMES,
     FRAMES_PER_S,
+    MAX_CLIENT_ID_CHARS,
+    MAX_CONTENT_BYTES,
     EndConversation,
     SendMessage,
     ShowTyping,
+    content_size,
+    parse_answers,
 )
 from guestwire.protocols.guest_session.wire import (
     MAX_TEXT_BYTES,
@@ -114,7 +117,8 @@ The same for messages that were refused for now and are waited for."""
 MOST_HELD = 32
 """Frames that may follow `hello` before its answer."""
 
-MAX_CLIENT_ID_CHARS = 64
+MAX_TAB_CHARS = 64
+"""A tab's name is remembered when it is gone; a UUID has 36."""
 
 _PLAIN_KINDS = frozenset({"message", "bot-message", "conversation-update"})
 
@@ -396,6 +400,7 @@ class RelayConnection:
             self._cursor = after if after is not None and resumes else floor
             self._send(WelcomeFrame(mode=self._mode, epoch=epoch, seq=head, limits=Limits(), token=token))
             self._after_records()
+        self._hello = None
         held, self._held = self._held, deque()
         for text, at in held:
             self.frame_received(text, at)
@@ -572,6 +577,9 @@ class RelayConnection:
         if not isinstance(frame, HelloFrame):
             self.close(4400, "expected hello first")
             return
+        if frame.tab is not None and not (len(frame.tab) <= MAX_TAB_CHARS and frame.tab.isprintable()):
+            self.close(4400, f"expected a tab of at most {MAX_TAB_CHARS} printable characters")
+            return
         self._state = next_relay_state(self._state, RelayInput.HELLO)
         self._hello_until = None
         self._hello = msgspec.structs.replace(frame, token="")  # one copy of a token less
@@ -611,13 +619,13 @@ class RelayConnection:
 
     def _take_message(self, frame: GuestMessageFrame) -> None:
         text = frame.text or ""
-        content: tuple[ContentItem, ...] = parse_content(frame.content)
+        content = parse_answers(frame.content)
         client_id = frame.client_id
         if client_id is not None and not _is_client_id(client_id):
             self.refuse("bad-frame", text=f"Expected a clientId of 1 to {MAX_CLIENT_ID_CHARS} printable characters.")
         elif not text.strip() and not content:
             self._refuse("message-blank", frame)
-        elif len(text.encode()) > MAX_TEXT_BYTES:
+        elif len(text.encode()) > MAX_TEXT_BYTES or content_size(content) > MAX_CONTENT_BYTES:
             self._refuse("message-too-long", frame)
         else:
             self._commands.append(SendMessage(text=text, content=content, client_id=client_id))

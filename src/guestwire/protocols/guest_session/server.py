@@ -31,7 +31,17 @@ from guestwire.protocols.guest_session.wire import (
     encode,
 )
 
-__all__ = ["Command", "EndConversation", "GuestSessionServer", "SendMessage", "ShowTyping"]
+__all__ = [
+    "MAX_CLIENT_ID_CHARS",
+    "MAX_CONTENT_BYTES",
+    "Command",
+    "EndConversation",
+    "GuestSessionServer",
+    "SendMessage",
+    "ShowTyping",
+    "content_size",
+    "parse_answers",
+]
 
 FRAMES_PER_S = 10.0
 """A guest may send this many frames a second …"""
@@ -114,15 +124,14 @@ class GuestSessionServer:
 
     def _take_message(self, frame: GuestMessageFrame) -> None:
         text = frame.text or ""
-        # A guest answers what was offered and sends nothing else; unknown kinds would be kept without a bound.
-        content = tuple(item for item in parse_content(frame.content) if isinstance(item.value, ButtonResponse))
+        content = parse_answers(frame.content)
         client_id = frame.client_id if "echo" in self._extensions else None
         if client_id is not None and not (0 < len(client_id) <= MAX_CLIENT_ID_CHARS and client_id.isprintable()):
             words = f"Expected a clientId of 1 to {MAX_CLIENT_ID_CHARS} printable characters."
             self._replies.append(encode(ErrorFrame(code="bad-frame", text=words)))
         elif not text.strip() and not content:
             self._refuse("message-blank", frame)
-        elif len(text.encode()) > MAX_TEXT_BYTES or _size(content) > MAX_CONTENT_BYTES:
+        elif len(text.encode()) > MAX_TEXT_BYTES or content_size(content) > MAX_CONTENT_BYTES:
             self._refuse("message-too-long", frame)
         else:
             self._commands.append(SendMessage(text=text, content=content, client_id=frame.client_id))
@@ -135,8 +144,14 @@ class GuestSessionServer:
         self._replies.append(encode(ErrorFrame(code=code, text=words, retry_after=retry_after, client_id=client_id)))
 
 
-def _size(content: tuple[ContentItem, ...]) -> int:
-    return len(msgspec.json.encode([item.raw for item in content]))
+def parse_answers(content: object) -> tuple[ContentItem, ...]:
+    """Parse what a guest sends as `content`: answers to what was offered. The rest would be anybody's to draw [D]."""
+    return tuple(item for item in parse_content(content) if isinstance(item.value, ButtonResponse))
+
+
+def content_size(content: tuple[ContentItem, ...]) -> int:
+    """Return the bytes of its JSON."""
+    return len(msgspec.json.encode([item.raw for item in content])) if content else 0
 
 
 _WORDS = {

@@ -510,6 +510,42 @@ def test_what_is_refused_is_answered_and_asks_for_nothing(frame: str, code: str,
     assert browser.close is None
 
 
+def answer(size: int) -> dict[str, object]:
+    button = {"type": "QuickReply", "text": "Yes", "payload": "x" * size}
+    return {"contentType": "ButtonResponse", "buttonResponse": button}
+
+
+def test_a_guest_answers_and_sends_no_other_content() -> None:
+    """Answers of 8 KiB at most; a card of the guest's own is left out, and is nothing to say without words."""
+    browser = live()
+    card = {"contentType": "Card", "card": {"title": "Pay here"}}
+    odd = {"contentType": "ButtonResponse", "buttonResponse": {"text": 1}}
+    browser.say(
+        {"type": "message", "text": "x", "clientId": "c", "content": [card, answer(10), odd, {"contentType": "Y"}]}
+    )
+    (command,) = browser.core.commands()
+    assert isinstance(command, SendMessage)
+    assert [item.raw for item in command.content] == [answer(10)]
+    for content, code in (
+        ([card], "message-blank"),
+        ([answer(9000)], "message-too-long"),
+        ([answer(99)] * 90, "message-too-long"),
+    ):
+        (error,) = browser.say({"type": "message", "text": "", "clientId": "c", "content": content})
+        assert (error["code"], error["clientId"]) == (code, "c")
+    assert browser.say({"type": "message", "text": "", "content": [answer(8000)]}) == []
+
+
+@pytest.mark.parametrize("tab", ["t" * 65, "a\nb"])
+def test_a_tab_s_name_is_short(tab: str) -> None:
+    browser = Browser()
+    browser.say({"type": "hello", "sessionId": "s", "token": "t", "tab": tab})
+    assert browser.close is not None
+    assert browser.close[0] == 4400
+    assert browser.core.commands() == []
+    assert len(browser.close[1].encode()) <= 123
+
+
 def test_a_flood_is_refused_then_closed() -> None:
     """30 at once, then `rate-limited` with a time; who goes on regardless loses the connection (4429)."""
     browser = live()
