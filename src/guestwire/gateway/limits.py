@@ -6,8 +6,9 @@ from collections import OrderedDict, deque
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from guestwire.model.token_bucket import TokenBucket
+from guestwire.settings import GatewaySettings
 
-__all__ = ["AddressLimits", "DailyLimits", "address_key"]
+__all__ = ["AddressLimits", "CreationLimits", "DailyLimits", "address_key"]
 
 MOST_ADDRESSES = 50_000
 """Buckets kept at once, some 10 MB; the one used longest ago goes first."""
@@ -72,6 +73,23 @@ class DailyLimits:
             day.note(now)
             self._total.note(now)
         return wait_s
+
+
+class CreationLimits:
+    """How many conversations may be begun: by the minute and by the day; time is passed in."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        """Start with nothing used."""
+        self._minutes = AddressLimits(
+            per_minute=settings.sessions_per_minute,
+            burst=settings.sessions_burst,
+            per_minute_total=settings.sessions_per_minute_total,
+        )
+        self._days = DailyLimits(per_day=settings.sessions_per_day, per_day_total=settings.sessions_per_day_total)
+
+    def take(self, address: str, now: float) -> float:
+        """Take one, as `AddressLimits.take`."""
+        return self._minutes.take(address, now) or self._days.take(address, now)
 
 
 _PART_S = 1800.0

@@ -320,6 +320,20 @@ async def test_starting_anew_after_a_reload_and_a_restart(tmp_path: Path) -> Non
         assert guest.upstream.calls.count("end") == 1
 
 
+async def test_starting_anew_counts_as_a_new_chat(tmp_path: Path) -> None:
+    """It costs the provider as much, so the limits of session creation hold for it, and it says when to come back."""
+    async with relay_world(tmp_path, sessions_per_day=2) as world:
+        guest = await world.create()
+        tab = await guest.open()
+        for _ in range(2):
+            await tab.say(type="end")
+            await tab.until("conversation-update", status="ended")
+            await tab.say(type="start-new")
+        error = await tab.until("error")
+        assert error["code"] == "rate-limited"
+        assert error["retryAfter"] > 0
+
+
 async def test_a_wish_to_end_survives_a_restart(tmp_path: Path) -> None:
     """The provider could not be told before the gateway went; the next one tells it, after what was accepted."""
     async with relay_world(tmp_path) as world:

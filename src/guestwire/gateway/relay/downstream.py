@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
-from guestwire.errors import ChatError, LogUnavailable, ResumeGap, SessionExpired
+from guestwire.errors import ChatError, LogUnavailable, RateLimited, ResumeGap, SessionExpired
 from guestwire.gateway.log import Page
 from guestwire.gateway.relay.session import RelaySession
 from guestwire.gateway.relay.tokens import Pair
@@ -285,7 +285,7 @@ class Downstream:
             else:
                 self._core.close_for(error.code)  # before the welcome there is no frame to say it with
         except ChatError as error:
-            self._core.refuse(error.code, client_id=client_id, text=error.message)
+            self._core.refuse(error.code, client_id=client_id, text=error.message, retry_after=error.retry_after_s)
         self._settle()
 
     async def _do(self, command: RelayCommand, client_id: ClientId | None) -> None:
@@ -313,6 +313,8 @@ class Downstream:
             case EndConversation():
                 await session.guest_ends()
             case StartNew():
+                if session.has_ended and (wait_s := self._hub.creations.take(self.client_host, self._clock.now())) > 0:
+                    raise RateLimited(retry_after_s=wait_s)  # it costs the provider as much as a new session
                 await session.starts_new()
             case ReportHead():
                 self._report((await session.log.head(session.sid)).head)

@@ -16,7 +16,7 @@ import msgspec
 
 from guestwire.errors import ERRORS, ChatError, LogUnavailable, SessionGone
 from guestwire.gateway.errors import ErrorBody
-from guestwire.gateway.limits import address_key
+from guestwire.gateway.limits import CreationLimits, address_key
 from guestwire.gateway.log import SessionLog, SessionRow, SessionState
 from guestwire.gateway.masking import Masker
 from guestwire.gateway.metrics import Metrics
@@ -81,6 +81,7 @@ class Hub:
         self.metrics = metrics
         self.tokens = SessionTokens(log, clock, ttl_s=settings.session_ttl_s)
         self.max_tabs = settings.max_tabs
+        self.creations = CreationLimits(settings)
         self._settings = settings
         self._mask = Masker(mask=settings.mask, mask_patterns=settings.mask_patterns).apply
         self._log = log

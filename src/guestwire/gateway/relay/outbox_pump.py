@@ -48,6 +48,7 @@ from guestwire.model.token_bucket import TokenBucket
 from guestwire.net.backoff import full_jitter
 from guestwire.net.clock import Clock
 from guestwire.net.logs import get_logger
+from guestwire.protocols.guest_session.client import LONGEST_HINT_S
 from guestwire.protocols.guest_session.wire import MessageFrame
 
 __all__ = ["OutboxPump"]
@@ -440,7 +441,7 @@ class OutboxPump:
     def _judge(self, error: ProviderError, attempts: int) -> Settlement:
         info = ERRORS.get(error.code)
         if error.retry_after is not None or (info is not None and info.retry is Retry.LATER):
-            hint_s = HOLD_S if error.retry_after is None else error.retry_after
+            hint_s = HOLD_S if error.retry_after is None else min(error.retry_after, LONGEST_HINT_S)
             return Settlement(OutboxState.WAITING, code=error.code, retry_s=max(hint_s, self._delay_s(attempts - 1)))
         return Settlement(OutboxState.FAILED, code=error.code if info is not None else "bad-request")
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from guestwire.errors import RateLimited, SessionExists, SessionExpired
 from guestwire.gateway.errors import Problem
-from guestwire.gateway.limits import AddressLimits, DailyLimits
+from guestwire.gateway.limits import AddressLimits, CreationLimits
 from guestwire.gateway.log import SessionLog
 from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.relay.hub import Hub
@@ -46,14 +46,6 @@ class RelayRoutes:
         self._log = log
         self._clock = clock
         self._metrics = metrics
-        self._creations = AddressLimits(
-            per_minute=settings.sessions_per_minute,
-            burst=settings.sessions_burst,
-            per_minute_total=settings.sessions_per_minute_total,
-        )
-        self._creations_a_day = DailyLimits(
-            per_day=settings.sessions_per_day, per_day_total=settings.sessions_per_day_total
-        )
         self._checks = AddressLimits(
             per_minute=CHECKS_PER_MINUTE,
             burst=CHECKS_BURST,
@@ -72,8 +64,7 @@ class RelayRoutes:
         body = await read_json(request)
         details = parse_session_request(body)
         key = _idempotency_key(request)
-        self._limit(self._creations, request)
-        self._limit(self._creations_a_day, request)
+        self._limit(self._hub.creations, request)
         sid, is_new = SessionId(secrets.token_hex(16)), True
         if key is not None:
             entry = await self._log.idempotency(key, _request_hash(details), sid, now_ms(self._clock))
@@ -118,7 +109,7 @@ class RelayRoutes:
             raise SessionExpired
         return pair
 
-    def _limit(self, limits: AddressLimits | DailyLimits, request: Request) -> None:
+    def _limit(self, limits: AddressLimits | CreationLimits, request: Request) -> None:
         wait_s = limits.take(request.client.host if request.client else "", self._clock.now())
         if wait_s > 0:
             raise RateLimited(retry_after_s=wait_s)

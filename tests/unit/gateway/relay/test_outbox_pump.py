@@ -267,6 +267,19 @@ async def test_rate_limited_waits_as_long_as_told_and_keeps_the_order(w: World) 
     assert w.line.got == ["one", "one", "two"]
 
 
+async def test_no_provider_holds_a_message_for_ever(w: World) -> None:
+    """A wait that makes no sense counts as five minutes."""
+    clock = w.clock
+    assert isinstance(clock, FakeClock)
+    w.line.confirms = [lambda: w.refuse(code="rate-limited", retry_after=1e306)]
+    await w.link.accept("one")
+    async with w.running():
+        assert await w.fates(1) == [("one", "waiting")]
+        await eventually(lambda: clock.sleepers == 1)
+        clock.advance(300.1)
+        assert await w.fates(2) == [("one", "waiting"), ("one", "delivered")]
+
+
 async def test_left_in_flight_by_a_crash_is_in_doubt_without_a_connection(tmp_path: Path) -> None:
     async with world(tmp_path) as before:
         await before.link.accept("one")
