@@ -8,6 +8,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from prometheus_client import generate_latest
+
+from guestwire.gateway.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -39,6 +42,18 @@ def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert not missing
+
+
+def test_metrics_of_the_docs_exist() -> None:
+    """An alarm on a metric that is never there would never ring."""
+    shown = generate_latest(Metrics()._registry).decode()
+    existing = set(re.findall(r"^# HELP (\w+)", shown, flags=re.MULTILINE))
+    pages = {page: page.read_text(encoding="utf-8") for page in PAGES if "docs" in page.parts}
+    named = {(page.name, name) for page, text in pages.items() for name in re.findall(r"`(guestwire_\w+)", text)}
+    assert len(named) > 5
+    assert {(page, name) for page, name in named if name not in existing} == set()
+    states = re.findall(r'\{state="(\w+)"\}', pages[ROOT / "docs" / "howto" / "operations.md"])
+    assert all(f'guestwire_messages_settled_total{{state="{state}"}}' in shown for state in states)
 
 
 def test_python_in_the_readme_compiles() -> None:

@@ -88,6 +88,7 @@ def create_gateway(
             clock=clock,
             fail_point=fail_point,
             on_foreign=metrics.foreign_messages.inc,
+            metrics=metrics,
         )
 
     @contextlib.asynccontextmanager

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
 __all__ = ["Metrics"]
+
+LOOK_S = 2.0
+"""What has to be asked for is shown as it was the last time when it takes longer: a bad disk must not hide the rest."""
+
+_SETTLED = ("delivered", "failed", "unconfirmed")
 
 _SECONDS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 
@@ -52,6 +61,32 @@ class Metrics:
         self.messages_accepted = Counter(
             "guestwire_messages_accepted", "Guests' messages acknowledged, repeats included.", registry=self._registry
         )
+        self.messages_settled = Counter(
+            "guestwire_messages_settled",
+            "Guests' messages whose fate was decided, by state; in doubt and then delivered is both.",
+            ["state"],
+            registry=self._registry,
+        )
+        self._settled = {state: self.messages_settled.labels(state) for state in _SETTLED}
+        self.outbox_waiting = Gauge(
+            "guestwire_outbox_waiting",
+            "Guests' messages acknowledged and not yet settled, of all sessions.",
+            registry=self._registry,
+        )
+        self.upstream_connections = Gauge(
+            "guestwire_upstream_connections", "WebSockets open to the provider.", registry=self._registry
+        )
+        self.upstream_failures = Counter(
+            "guestwire_upstream_failures",
+            "Connections to the provider lost, and attempts that failed, by error code.",
+            ["code"],
+            registry=self._registry,
+        )
+        self.log_failures = Counter(
+            "guestwire_log_failures",
+            "Writes that the session log could not keep; tried again where nobody was refused.",
+            registry=self._registry,
+        )
         self.connections = Gauge("guestwire_connections", "Browsers' WebSockets open.", registry=self._registry)
         self.connections_admitted = Counter(
             "guestwire_connections_admitted", "Connections let in, by how.", ["mode"], registry=self._registry
@@ -73,6 +108,19 @@ class Metrics:
             registry=self._registry,
         )
 
+        self.look: Callable[[], Awaitable[None]] | None = None
+        """Sets what has to be asked for, before it is shown."""
+
+    def message_settled(self, state: str) -> None:
+        """Count a message that has come into this state, if that is a final one."""
+        counter = self._settled.get(state)
+        if counter is not None:
+            counter.inc()
+
     async def show(self, _request: Request) -> Response:
         """Answer `GET /metrics`."""
+        if self.look is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self.look()
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)

@@ -367,6 +367,24 @@ async def an_ended_session_starts_anew(make_log: MakeLog) -> None:
         await _refused(SessionGone, lambda: log.request_end(_SID))
 
 
+async def what_is_open_is_counted(make_log: MakeLog) -> None:
+    """Messages that wait for the provider, of all sessions, whatever they wait for."""
+    async with make_log("counted") as log:
+        assert await log.count_open() == 0
+        for sid in (_SID, _OTHER):
+            await log.create(_row(sid))
+            for name in ("a", "b", "c"):
+                await log.accept(sid, ClientId(name), name.encode(), _record(name))
+        await log.mark_sending(_SID, 1, 5)
+        assert await log.count_open() == 6
+        await log.settle(_SID, 1, OutboxState.WAITING, retry_at_ms=9)
+        assert await log.count_open() == 6
+        await log.settle(_SID, 1, OutboxState.FAILED)
+        assert await log.count_open() == 5
+        await log.erase(_OTHER)
+        assert await log.count_open() == 2
+
+
 async def what_the_provider_knows_is_found(make_log: MakeLog) -> None:
     """A provider's id is known as a record, trimmed or not, and as what became of the guest's own message."""
     async with make_log("known") as log:
@@ -554,6 +572,7 @@ CHECKS = (
     an_end_settles_everything,
     a_wish_to_end_is_kept,
     an_ended_session_starts_anew,
+    what_is_open_is_counted,
     what_the_provider_knows_is_found,
     an_erased_session_is_gone,
     sessions_expire,

@@ -584,6 +584,20 @@ async def test_connection_caps_and_origins(tmp_path: Path) -> None:
         await guest.knock()
 
 
+async def test_what_waits_for_the_provider_is_counted(tmp_path: Path) -> None:
+    async with relay_world(tmp_path) as world:
+        world.delivers = False
+        guest = await world.create()
+        tab = await guest.open()
+        for name in ("c1", "c2"):
+            await send(tab, "Hello", name)
+        assert b"guestwire_outbox_waiting 2.0" in (await world.ask("GET", "/metrics")).body
+        guest.upstream.delivers = True
+        guest.upstream.wake()
+        await tab.until_seq(4)
+        assert b"guestwire_outbox_waiting 0.0" in (await world.ask("GET", "/metrics")).body
+
+
 # --- REST -------------------------------------------------------------------------------------------------------------
 
 

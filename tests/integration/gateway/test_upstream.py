@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +16,8 @@ from guestwire.emulator.changes import GarbageSent, SocketsDropped
 from guestwire.emulator.faults import FaultName
 from guestwire.emulator.records import Stage
 from guestwire.errors import LogUnavailable, RemoteProtocolError
-from guestwire.gateway.log import NewRecord
+from guestwire.gateway.log import NewRecord, SqliteSessionLog
+from guestwire.model.events import ConversationStatus, ConversationUpdated
 from guestwire.model.ids import SessionId
 from guestwire.model.token_bucket import TokenBucket
 from guestwire.net.http import HttpClient
@@ -234,6 +236,45 @@ async def test_a_provider_that_refuses_everybody_is_asked_for_no_new_sessions(w:
         w.session.leave(tab)
     assert len(w.org.sessions) == 2
     assert w.got() == ["one", "two"]
+
+
+async def test_an_operator_sees_what_becomes_of_messages_and_the_provider(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Open connections, failures by cause, and every message by its fate, an end's too."""
+    settled = "guestwire_messages_settled_total"
+    async with w.gateway():
+        assert await w.metric(f'{settled}{{state="failed"}}') == 0
+        await w.send("one")
+        await w.settled(one="delivered")
+        assert await w.metric("guestwire_upstream_connections") == 1
+        w.fail["after-write"] = w.proxy.reset
+        await w.send("two")
+        await w.settled(two="unconfirmed")
+        with refusing(monkeypatch):
+            w.proxy.reset()
+            await w.until_async(lambda: w.metric('guestwire_upstream_failures_total{code="bad-answer"}'))
+            assert await w.metric("guestwire_upstream_connections") == 0
+            await w.send("three")
+            await w.settled(three="failed")
+        assert await w.metric('guestwire_upstream_failures_total{code="connection-lost"}') >= 1
+        await w.send("four")
+        await w.settled(four="delivered")
+        with w.proxy.refusing():
+            w.proxy.reset()
+            await w.send("five")
+            await w.session.provider_said([ConversationUpdated(status=ConversationStatus.ENDED)])
+            assert (await w.fates())["five"] in {"failed", "unconfirmed"}
+    assert await w.metric("guestwire_upstream_connections") == 0
+    fates = Counter((await final_fates(w)).values())
+    assert fates.total() == 5
+    for state, count in fates.items():
+        assert await w.metric(f'{settled}{{state="{state}"}}') == count
+
+
+async def final_fates(w: World) -> dict[str, str]:
+    async with SqliteSessionLog(w.path) as w.log:
+        return await w.fates()
 
 
 async def test_a_guest_who_has_said_nothing_is_told_that_it_failed(w: World) -> None:

@@ -11,12 +11,14 @@ from random import Random
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 
 from guestwire.client.tokens import TokenBroker
 from guestwire.emulator import Emulator
 from guestwire.emulator.faults import FaultName
 from guestwire.emulator.records import Entry
 from guestwire.gateway.log import SessionRow, SqliteSessionLog
+from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.relay.sealed import KEY_BYTES, Seal
 from guestwire.gateway.relay.session import RelaySession
 from guestwire.gateway.relay.tokens import now_ms
@@ -41,6 +43,7 @@ class World:
         self.path = path
         self.clock = clock
         self.foreign = 0
+        self.metrics = Metrics()
         self._looked_at = 0.0
         self.fail: dict[str, Callable[[], object]] = {}
         self.session: RelaySession
@@ -68,6 +71,7 @@ class World:
                 rng=Random(1),
                 fail_point=self.fail_point,
                 on_foreign=self._count_foreign,
+                metrics=self.metrics,
             )
             self.session = RelaySession(
                 row,
@@ -77,6 +81,7 @@ class World:
                 retention_s=3600,
                 lives_s=3600,
                 starts_at_open=starts_at_open,
+                on_settled=self.metrics.message_settled,
             )
             await self.session.find_state()
             self.session.take_up()
@@ -119,6 +124,11 @@ class World:
 
     async def send(self, text: str) -> None:
         await self.session.accept(ClientId(text), text)
+
+    async def metric(self, name: str) -> float:
+        """Return a number as Prometheus gets it; one that was never counted is 0."""
+        text = bytes((await self.metrics.show(Request({"type": "http"}))).body).decode()
+        return next((float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} ")), 0.0)
 
     async def frames(self, kind: str) -> list[dict[str, Any]]:
         page = await self.log.read(SID, 0, limit=1000)

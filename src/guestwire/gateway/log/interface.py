@@ -152,6 +152,9 @@ class SessionLog(Protocol):
     async def doubtful(self, sid: SessionId) -> list[Outgoing]:
         """Return the messages that are `unconfirmed`, oldest first."""
 
+    async def count_open(self) -> int:
+        """Return how many messages are open in the outboxes of all sessions."""
+
     async def request_end(self, sid: SessionId) -> None:
         """Keep that the guest wants to end: from now on nothing is accepted; a gateway after this one goes on with it.
 

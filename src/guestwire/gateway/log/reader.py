@@ -203,6 +203,14 @@ def doubtful(connection: apsw.Connection, sid: SessionId) -> list[Outgoing] | No
     return [outgoing_of(row) for row in rows]
 
 
+def count_open(connection: apsw.Connection) -> int:
+    """See `SessionLog.count_open`."""
+    count = connection.execute(
+        "SELECT count(*) FROM outbox WHERE state IN ('accepted', 'sending', 'waiting')"  # all in one small index
+    ).get
+    return int(count)
+
+
 def token(connection: apsw.Connection, token_hash: bytes) -> TokenEntry | None:
     """See `SessionLog.find_token`."""
     row = connection.execute(

@@ -78,6 +78,7 @@ class SqliteSessionLog:
         now_ms: Callable[[], int] = system_now_ms,
         max_pages: int | None = None,
         fail_point: FailPoint = lambda name: None,  # noqa: ARG005
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         """Name the file; nothing is opened before the log is entered.
 
@@ -87,6 +88,7 @@ class SqliteSessionLog:
             now_ms: The time of records, in epoch milliseconds.
             max_pages: The database never grows beyond so many pages of 4,096 bytes; then the disk counts as full.
             fail_point: For chaos tests: called on the writing thread, by name, at `before-commit` and `after-commit`.
+            on_failure: Called on the writing thread for each write that was not kept (`LogUnavailable`).
         """
         self._path = path
         self._reading = threading.Lock()
@@ -97,6 +99,7 @@ class SqliteSessionLog:
             reading=self._reading,
             now_ms=now_ms,
             fail_point=fail_point,
+            on_failure=on_failure,
             max_pages=max_pages,
         )
         self._reader: Reader | None = None
@@ -320,6 +323,10 @@ class SqliteSessionLog:
         if messages is None:
             raise SessionGone
         return messages
+
+    async def count_open(self) -> int:
+        """See `SessionLog`."""
+        return await self._query(queries.count_open)
 
     async def request_end(self, sid: SessionId) -> None:
         """See `SessionLog`."""

@@ -105,6 +105,7 @@ class Writer:
         reading: threading.Lock,
         now_ms: Callable[[], int],
         fail_point: FailPoint,
+        on_failure: Callable[[], None],
         max_pages: int | None,
     ) -> None:
         """Prepare; `start` opens.
@@ -119,6 +120,7 @@ class Writer:
         self._reading = reading
         self._now_ms = now_ms
         self._fail_point = fail_point
+        self._on_failure = on_failure
         self._max_pages = max_pages
         self._requests: queue.SimpleQueue[list[Request] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="guestwire-log-writer", daemon=True)
@@ -233,6 +235,8 @@ class Writer:
                 len(batch) == 1 and isinstance(error, apsw.Error)
             ):
                 outcome.results = [(request.future, None, unavailable(error)) for request in batch]
+                for _ in batch:
+                    self._on_failure()
             elif len(batch) == 1:
                 outcome.results = [(batch[0].future, None, error)]
             else:
@@ -316,6 +320,7 @@ class Writer:
             self._transaction.must_scrub = False
         except (apsw.Error, OSError, LogUnavailable) as error:
             scrubs = {request.future for request in batch if request.scrubs}
+            self._on_failure()
             outcome.results = [
                 (future, None, unavailable(error)) if future in scrubs and failed is None else (future, value, failed)
                 for future, value, failed in outcome.results

@@ -103,6 +103,7 @@ class Hub:
         self._is_empty = asyncio.Event()
         metrics.connections.set_function(lambda: len(self._connections))
         metrics.sessions_in_use.set_function(lambda: len(self._sessions))
+        metrics.look = self._look
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -328,6 +329,7 @@ class Hub:
             fail_point=self._fail_point,
             mask=self._mask,
             on_end=self.drop_if_idle,
+            on_settled=self.metrics.message_settled,
         )
         await session.find_state()
         self._sessions[sid] = session
@@ -424,6 +426,10 @@ class Hub:
                     self.metrics.sessions_expired.inc(len(expired))
             except LogUnavailable:
                 _log.warning("upkeep failed", code="log-unavailable")
+
+    async def _look(self) -> None:
+        with contextlib.suppress(LogUnavailable):
+            self.metrics.outbox_waiting.set(await self._log.count_open())
 
     def _refuse(self, code: str) -> Refusal:
         self.metrics.upgrades_refused.labels(code).inc()

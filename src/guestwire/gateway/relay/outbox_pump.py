@@ -83,15 +83,22 @@ class OutboxPump:
     """
 
     def __init__(
-        self, session: SessionLink, *, clock: Clock, rng: Random, fail_point: FailPoint = no_fail_point
+        self,
+        session: SessionLink,
+        *,
+        clock: Clock,
+        rng: Random,
+        fail_point: FailPoint = no_fail_point,
+        on_settled: Callable[[str], None] = lambda state: None,  # noqa: ARG005
     ) -> None:
-        """Take whose outbox it is; nothing happens before `run`."""
+        """Take whose outbox it is, and whom to tell each new state of a message; nothing happens before `run`."""
         self._session = session
         self._outbox = session.log
         self._sid = session.sid
         self._clock = clock
         self._delay_s = full_jitter(rng)
         self._fail_point = fail_point
+        self._on_settled = on_settled
         self._bucket = TokenBucket(rate=FRAMES_PER_S, burst=BURST_FRAMES)
         self._wake = asyncio.Event()
         self._settling: Settling = ByPong()
@@ -477,7 +484,7 @@ class OutboxPump:
     async def _outbox_settle(self, outgoing: Outgoing, settlement: Settlement) -> None:
         retry_ms = None if settlement.retry_s is None else int(settlement.retry_s * 1000)
         try:
-            await self._outbox.settle(
+            seq = await self._outbox.settle(
                 self._sid,
                 outgoing.oseq,
                 settlement.state,
@@ -489,6 +496,9 @@ class OutboxPump:
         except LocalProtocolError:
             # The conversation ended meanwhile and settled it; its word stands.
             _log.info("settled already", state=settlement.state.value)
+        else:
+            if seq is not None:
+                self._on_settled(settlement.state.value)
 
     def _receipt(self, outgoing: Outgoing, settlement: Settlement) -> NewRecord | None:
         fate = _FATES.get(settlement.state)

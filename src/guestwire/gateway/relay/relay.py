@@ -44,7 +44,9 @@ class Relay:
         """
         self._folder = settings.log_file.parent
         self._key_file = settings.log_file.with_name(f"{settings.log_file.name}.key")
-        self.log = SqliteSessionLog(settings.log_file, now_ms=lambda: now_ms(clock))
+        self.log = SqliteSessionLog(
+            settings.log_file, now_ms=lambda: now_ms(clock), on_failure=metrics.log_failures.inc
+        )
         self.hub = Hub(settings, self.log, clock=clock, metrics=metrics, fail_point=fail_point)
         self.routes = RelayRoutes(settings, self.hub, self.log, clock=clock, metrics=metrics)
 

@@ -103,6 +103,7 @@ class RelaySession:
         fail_point: FailPoint = no_fail_point,
         mask: Callable[[str], str] = str,
         on_end: Callable[[RelaySession], None] = lambda session: None,  # noqa: ARG005
+        on_settled: Callable[[str], None] = lambda state: None,  # noqa: ARG005
     ) -> None:
         """Take up a session of the log; nothing is started.
 
@@ -117,6 +118,7 @@ class RelaySession:
             fail_point: See `FailPoint`.
             mask: Takes out of a guest's words what nobody may see; masking twice must change nothing more.
             on_end: Called when the conversation has ended.
+            on_settled: Called with the final state of each message that the end has settled.
         """
         self._row = row
         self._log = log
@@ -129,6 +131,7 @@ class RelaySession:
         self._fail_point = fail_point
         self._mask = mask
         self._on_end = on_end
+        self._on_settled = on_settled
         self._typed_at: float | None = None
         self._last_update: ConversationUpdated | None = None
         self._newest_order_key: str | None = None
@@ -414,8 +417,10 @@ class RelaySession:
 
     async def _end(self, event: ConversationUpdated) -> None:
         sid = self.sid
+        fates: dict[int, Fate] = {}
 
         def failed(message: Outgoing) -> NewRecord:
+            fates[message.oseq] = Fate(message.state.value)  # the same when it is called again
             return bodies.receipt(
                 sid, message.client_id, message.message_seq, Fate(message.state.value), code="conversation-ended"
             )
@@ -427,6 +432,8 @@ class RelaySession:
         self._fail_point("after-append")
         if seqs:
             self._ended_at = seqs[-1]
+            for fate in fates.values():
+                self._on_settled(fate.value)
         elif self._ended_at is None:
             self._ended_at = (await self._log.head(sid)).head
         for reader in tuple(self.readers):

@@ -34,6 +34,7 @@ from guestwire.client.sessions import HistoryPage, read_history
 from guestwire.client.tokens import TokenSource
 from guestwire.errors import ERRORS, ChatError, Retry, SessionExpired, SessionGone
 from guestwire.gateway.errors import upstream_problem
+from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.durable import until_kept
 from guestwire.gateway.relay.handshakes import PacedTransport
@@ -113,6 +114,7 @@ class GuestSessionUpstreams:
         rng: Random | None = None,
         fail_point: FailPoint = no_fail_point,
         on_foreign: Callable[[], None] = _count_nothing,
+        metrics: Metrics | None = None,
     ) -> None:
         """Take what they share.
 
@@ -125,6 +127,7 @@ class GuestSessionUpstreams:
             rng: Randomness of back-offs.
             fail_point: See `FailPoint`.
             on_foreign: Called when a provider shows a message as the guest's that did not come through us.
+            metrics: Counts connections, failures and messages.
         """
         self.provider = provider
         self.transport = PacedTransport(transport, clock)
@@ -134,6 +137,7 @@ class GuestSessionUpstreams:
         self.rng = rng or SystemRandom()
         self.fail_point = fail_point
         self.on_foreign = on_foreign
+        self.metrics = metrics or Metrics()
 
     def __call__(self, session: SessionLink) -> Upstream:
         """Return the upstream of one session."""
@@ -149,7 +153,13 @@ class GuestSessionUpstream:
         self._shared = shared
         self._clock = shared.clock
         self._delay_s = full_jitter(shared.rng)
-        self._pump = OutboxPump(session, clock=shared.clock, rng=shared.rng, fail_point=shared.fail_point)
+        self._pump = OutboxPump(
+            session,
+            clock=shared.clock,
+            rng=shared.rng,
+            fail_point=shared.fail_point,
+            on_settled=shared.metrics.message_settled,
+        )
         self._history = HistoryReader(
             self._read_page,
             self._record,
@@ -174,6 +184,7 @@ class GuestSessionUpstream:
         self._knock = asyncio.Event()
         self._ending = asyncio.Event()
         self._connected_at: float | None = None
+        self._is_counted = False
         self._failure: str | None = None
         self._failures = 0
         self._refusal: ChatError | None = None
@@ -359,6 +370,7 @@ class GuestSessionUpstream:
             finally:
                 self._pump.attach(None)
                 self._chat = None
+                self._count_connection(is_open=False)
         # One that was refused is tried first the next time: that costs less than a new one, and may have been a whim.
         self._provider_session = chat.session or self._provider_session
         return chat.error
@@ -375,6 +387,8 @@ class GuestSessionUpstream:
         match event:
             case StatusChanged():
                 await self._release()
+                if event.error is not None:
+                    self._shared.metrics.upstream_failures.labels(event.error.code).inc()
                 self._note_status(event.status)
             case ConversationUpdated() if event.status is ConversationStatus.ENDED:
                 await self._release()
@@ -398,6 +412,7 @@ class GuestSessionUpstream:
 
     def _note_status(self, status: ConnectionStatus) -> None:
         self._pump.line_changed()
+        self._count_connection(is_open=status is ConnectionStatus.CONNECTED)
         if status is not ConnectionStatus.CONNECTED:
             self._history.disconnected()
             return
@@ -408,6 +423,10 @@ class GuestSessionUpstream:
             self._history.connected()
             self._hold.begin()
             self._read_and_limit_hold()
+
+    def _count_connection(self, *, is_open: bool) -> None:
+        self._shared.metrics.upstream_connections.inc(is_open - self._is_counted)
+        self._is_counted = is_open
 
     # --- what is recorded ---------------------------------------------------------------------------------------------
 

@@ -118,7 +118,8 @@ async def test_a_full_disk_acknowledges_nothing_it_did_not_keep(tmp_path: Path) 
     """O-08: every answered append is there, the others say try later, and space is used again without a restart."""
     kept: dict[SessionId, set[bytes]] = {}
     refused = 0
-    async with SqliteSessionLog(tmp_path / "log.db", max_pages=300) as log:
+    failures: list[None] = []
+    async with SqliteSessionLog(tmp_path / "log.db", max_pages=300, on_failure=lambda: failures.append(None)) as log:
         sids = [SessionId(f"{n:032x}") for n in range(4)]
         for sid in sids:
             await log.create(row(sid))
@@ -147,6 +148,7 @@ async def test_a_full_disk_acknowledges_nothing_it_did_not_keep(tmp_path: Path) 
                 *(write(sid, b"%018d.%d" % (lap * 16 + n, 0) + b"x" * 9000) for sid in sids for n in range(16))
             )
         assert refused > 100
+        assert len(failures) == refused
         assert sum(map(len, kept.values())) > 50
         for sid in sids:
             assert await everything(sid) == kept[sid]
