@@ -87,3 +87,32 @@ test("an answer to rich content may have no text", () => {
     { type: "send-frame", text: JSON.stringify({ type: "message", text: "", content }), clientId: "c1" },
   ]);
 });
+
+describe("relay mode", () => {
+  const RELAY = ["typing", "end", "hello", "resume", "receipts"];
+
+  /** @param {GuestSessionClient} core @param {number} now @param {object[]} frames */
+  const hear = (core, now, ...frames) => frames.forEach((frame) => core.frameReceived(JSON.stringify(frame), now));
+
+  /** @param {object[]} frames What follows the welcome. */
+  function connected(...frames) {
+    const core = coreIn("creating-session");
+    core.sessionCreated({ ...session(RELAY), expiresIn: 86_400 }, 0);
+    core.opened(0);
+    hear(core, 0, { type: "welcome", mode: "reset", epoch: "e", seq: 0 }, { type: "synced", seq: 0 }, ...frames);
+    assert.equal(core.state, "connected");
+    core.effects();
+    core.events();
+    return core;
+  }
+
+  test("the gateway prolongs a session: only its refusal ends it", () => {
+    const core = connected();
+    core.closed(1006, 90_000);
+    core.timerDue(90_001);
+    assert.deepEqual(core.effects(), [{ type: "open-socket", session: core.session }]);
+    core.opened(90_001);
+    core.closed(4401, 90_001);
+    assert.deepEqual(core.effects().slice(-1), [{ type: "authenticate" }]);
+  });
+});

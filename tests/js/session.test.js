@@ -66,7 +66,7 @@ beforeEach(async () => {
   session = new ChatSession({
     gateway,
     guest: {},
-    memory: new Memory({ gateway, guest: {}, today: () => 0 }),
+    memory: new Memory({ gateway, guest: {} }),
     clock: { now: () => now, today: () => 0, setTimer: () => 0, clearTimer: () => {} },
     onEvent: (event) => events.push(event),
   });

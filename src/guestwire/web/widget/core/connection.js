@@ -594,7 +594,9 @@ export class GuestSessionClient {
   #adopt(session, now) {
     if (session.sessionId !== this.#session?.sessionId) this.#isOver = false;
     this.#session = session;
-    this.#expiresAt = session.expiresIn === undefined ? undefined : now + session.expiresIn;
+    // A relay prolongs the session while somebody is connected, and a close tells when it is over.
+    const isTimed = session.expiresIn !== undefined && !this.#isRelay;
+    this.#expiresAt = isTimed ? now + /** @type {number} */ (session.expiresIn) : undefined;
     if (this.#isRelay) this.#effects.push({ type: "remember-session", session });
   }
 
@@ -720,11 +722,7 @@ export class GuestSessionClient {
       else this.#drop({ code: "position-lost" }, now);
       return;
     }
-    // How long a new token lives is not told; a close will tell when it is over.
-    if (token && this.#session) {
-      const { expiresIn: _, ...session } = this.#session;
-      this.#adopt({ ...session, token }, now);
-    }
+    if (token && this.#session) this.#adopt({ ...this.#session, token }, now);
     for (const event of events) this.#takeRecord(event, now);
     if (events[0]?.type === "reset") this.#showUnsent();
     if (isSynced && isSpare) this.#swap();

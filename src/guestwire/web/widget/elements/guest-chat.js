@@ -295,7 +295,7 @@ export class GuestChatElement extends HTMLElement {
     this.#sessionId = undefined;
     const gateway = this.#gateway();
     const guest = this.#guest();
-    const memory = new Memory({ gateway, guest, place: this.id, today: CLOCK.today });
+    const memory = new Memory({ gateway, guest, place: this.id });
     this.#memory = memory;
     const { composer } = this.#parts ?? {};
     if (composer && !composer.text) composer.text = memory.draft;

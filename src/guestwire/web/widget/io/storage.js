@@ -14,7 +14,7 @@ const PREFIX = "guest-chat:";
 const unstored = new Map();
 
 /**
- * @typedef {{ session?: Session, expiresAt?: number }} Shared `expiresAt` in epoch milliseconds.
+ * @typedef {{ session?: Session }} Shared
  *
  * @typedef {object} Outbox
  * @property {Unsent[]} [unsent]
@@ -30,7 +30,6 @@ export class Memory {
   #outbox;
   /** @type {Shelf<Own>} */
   #own;
-  #today;
   #key;
   /** Of a session that is over. @type {string | undefined} */
   #oldToken;
@@ -40,14 +39,12 @@ export class Memory {
    * @param {string} options.gateway
    * @param {Guest} options.guest Another guest must not find what this one has left.
    * @param {string} [options.place] Which chat of the page this is, where there are several.
-   * @param {() => number} options.today Epoch milliseconds.
    */
-  constructor({ gateway, guest, place = "", today }) {
+  constructor({ gateway, guest, place = "" }) {
     const key = PREFIX + JSON.stringify([gateway, guest.externalContactId ?? guest.email ?? guest.name ?? ""]);
     this.#shared = new Shelf(() => localStorage, key, isShared);
     this.#outbox = new Shelf(() => localStorage, `${key} unsent`, isOutbox);
     this.#own = new Shelf(() => sessionStorage, `${key} tab${place && ` ${place}`}`, isOwn);
-    this.#today = today;
     this.#key = key;
   }
 
@@ -72,12 +69,15 @@ export class Memory {
     if (session.extensions.includes("hello")) this.keep({ type: "remember-session", session });
   }
 
-  /** The session to go on with, while it is valid. @returns {Session | undefined} */
+  /**
+   * The session to go on with, until the gateway refuses it: how long that lasts nobody here knows, for the gateway
+   * prolongs it while any tab is connected.
+   *
+   * @returns {Session | undefined}
+   */
   get session() {
-    const { session, expiresAt = Infinity } = this.#shared.value;
-    const leftMs = expiresAt - this.#today();
-    if (!session || leftMs <= 0 || session.token === this.#oldToken) return undefined;
-    return { ...session, ...(leftMs < Infinity && { expiresIn: leftMs / 1000 }) };
+    const { session } = this.#shared.value;
+    return session?.token === this.#oldToken ? undefined : session;
   }
 
   /** @returns {Unsent[]} */
@@ -115,7 +115,7 @@ export class Memory {
 
   /** Leave the session, and what waits in it. */
   clear() {
-    this.#shared.change({ session: undefined, expiresAt: undefined });
+    this.#shared.change({ session: undefined });
     this.#outbox.change({ unsent: undefined, replaced: undefined });
     this.#own.change({ sessionId: undefined, seen: undefined, draft: undefined });
   }
@@ -124,9 +124,8 @@ export class Memory {
   keep(effect) {
     switch (effect.type) {
       case "remember-session": {
-        const { expiresIn, ...session } = effect.session;
-        const expiresAt = expiresIn === undefined ? undefined : this.#today() + expiresIn * 1000;
-        this.#shared.change({ session, expiresAt });
+        const { expiresIn: _, ...session } = effect.session;
+        this.#shared.change({ session });
         break;
       }
       case "forget-session":
@@ -135,7 +134,7 @@ export class Memory {
         this.#outbox.change({ replaced: undefined });
         // A tab sees what another one writes a little later: without the lock it could take away a new session.
         void this.alone(async () => {
-          if (this.#shared.value.session?.token === effect.token) this.#shared.change({ session: undefined, expiresAt: undefined });
+          if (this.#shared.value.session?.token === effect.token) this.#shared.change({ session: undefined });
         });
         break;
       case "remember-seen":
@@ -208,11 +207,8 @@ class Shelf {
 }
 
 /** @param {any} value */
-function isShared({ session, expiresAt = 0 }) {
-  return (
-    typeof expiresAt === "number" &&
-    (!session || areStrings(session.sessionId, session.token, session.webSocketUrl, ...session.extensions))
-  );
+function isShared({ session }) {
+  return !session || areStrings(session.sessionId, session.token, session.webSocketUrl, ...session.extensions);
 }
 
 /** @param {any} value */
