@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from uvicorn.protocols.utils import ClientDisconnected
 from websockets.exceptions import InvalidState
 
+from guestwire.net.light_event import LightEvent
 from guestwire.net.outgoing import CloseOrder, FrameQueue
 from guestwire.net.uvicorn_protocols import BoundedWebSocket
 from guestwire.net.websocket import SocketHandler
@@ -47,7 +48,12 @@ class DirectWebSocket(BoundedWebSocket):
         direct = self._direct = DirectSocket(self, handler)
         # The end of a connection is put there, whoever ends it.
         self.queue = direct  # type: ignore[assignment]
+        self.request.headers.clear()  # the parser still holds it
         del self.scope, self.request, self.response
+        writable = LightEvent()
+        if self.writable.is_set():
+            writable.set()
+        self.writable = writable  # type: ignore[assignment]
         direct.start(pending)
         if self.read_paused:  # for what was pending
             self.read_paused = False

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -70,7 +69,7 @@ class Downstream:
         self._socket: Socket | None = None
         self._session: RelaySession | None = None
         self._unsubscribe: Callable[[], None] | None = None
-        self._commands: deque[RelayCommand] = deque()
+        self._commands: list[RelayCommand] = []
         self._worker: asyncio.Task[None] | None = None
         self._pump: asyncio.Task[None] | None = None
         self._timer: asyncio.Task[None] | None = None
@@ -214,7 +213,7 @@ class Downstream:
         self._commands += commands
         if self._worker is None:
             while self._commands and self._done_at_once(self._commands[0]):
-                self._commands.popleft()
+                self._commands.pop(0)
             if self._commands:
                 self._run_commands(None)
 
@@ -248,7 +247,7 @@ class Downstream:
             if first is not None:
                 await self._guarded(first, None)
             while self._commands:
-                command = self._commands.popleft()
+                command = self._commands.pop(0)
                 client_id = None
                 if isinstance(command, SendMessage):
                     client_id = ClientId(command.client_id or str(uuid.uuid4()))

@@ -23,7 +23,6 @@ Source: guest-session §4 and §6.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -281,7 +280,7 @@ class RelayConnection:
         self._state = RelayState.CHECKING if is_plain else RelayState.GREETING
         self._bucket = TokenBucket(rate=FRAMES_PER_S, burst=BURST_FRAMES)
         self._refused = 0
-        self._held: deque[tuple[str, float]] = deque()
+        self._held: list[tuple[str, float]] = []
         self._hello: HelloFrame | None = None
         self._effects: list[RelayEffect] = []
         self._commands: list[RelayCommand] = []
@@ -401,7 +400,7 @@ class RelayConnection:
             self._send(WelcomeFrame(mode=self._mode, epoch=epoch, seq=head, limits=Limits(), token=token))
             self._after_records()
         self._hello = None
-        held, self._held = self._held, deque()
+        held, self._held = self._held, []
         for text, at in held:
             self.frame_received(text, at)
 
