@@ -300,21 +300,23 @@ class Downstream:
             return  # closed while it was checked
         if self._done_at_once(command):
             return
+        if isinstance(command, SendMessage | EndConversation | StartNew) and not self._core.may_try(command):
+            return
         match command:
             case SendMessage():
                 assert client_id is not None  # noqa: S101 - made above
                 self._active_at = self._clock.now()
-                if not self._core.may_try(command.client_id):
-                    return
                 self._core.sending(client_id)
                 self._core.accepted(await session.accept(client_id, command.text, command.content))
                 self._hub.metrics.messages_accepted.inc()
             case EndConversation():
                 await session.guest_ends()
+                self._core.done()
             case StartNew():
                 if session.has_ended and (wait_s := self._hub.creations.take(self.client_host, self._clock.now())) > 0:
                     raise RateLimited(retry_after_s=wait_s)  # it costs the provider as much as a new session
                 await session.starts_new()
+                self._core.done()
             case ReportHead():
                 self._report((await session.log.head(session.sid)).head)
             case _:

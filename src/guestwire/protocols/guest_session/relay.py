@@ -13,7 +13,8 @@ The shell feeds every text frame (`frame_received`), then drains `effects()` (fr
 
 A guest's messages keep their order although some are refused for now (too many wait, the log is away, too fast) while
 others are on their way behind them: nothing may be tried before what was refused, until that one came again and was
-accepted, was refused for good, or was given up (`may_try`).
+accepted, was refused for good, or was given up (`may_try`). `end` and `start-new` have their place among them: an end
+that overtook the last words would leave them unsaid.
 
 A connection that brought its pair in the query is *plain*: a client of the tutorial, which knows nothing of §6. It gets
 the four kinds of §4.1 without numbers, and what it sent itself is left out.
@@ -285,7 +286,7 @@ class RelayConnection:
         self._effects: list[RelayEffect] = []
         self._commands: list[RelayCommand] = []
         self._own: set[str] = set()
-        # Messages that were refused for now, in their order, and the number of each one's last refusal.
+        # What was refused for now, by `_key`, in its order, and the number of each one's last refusal.
         self._put_off: dict[str, int] = {}
         self._put_off_for: tuple[str, float | None] = ("busy", None)
         self._refusals = 0
@@ -450,31 +451,38 @@ class RelayConnection:
         if self.is_plain:
             self._own.add(client_id)
 
-    def may_try(self, client_id: str | None) -> bool:
-        """Return whether a message's turn has come; if not, it was refused here and must not be accepted.
+    def may_try(self, command: SendMessage | EndConversation | StartNew) -> bool:
+        """Return whether a command's turn has come; if not, it was refused here and must not be done.
 
-        Ask right before each `SendMessage` is tried, one at a time, also when the connection is closed meanwhile.
-
-        Args:
-            client_id: As the guest gave it. A message without one can't be said again, so it waits for nothing.
+        Ask right before each is tried, one at a time, also when the connection is closed meanwhile; tell the outcome
+        with `accepted`, `done` or `refuse`. A message without a client id can't be said again, so it waits for nothing.
         """
         self._trying = None
-        if client_id is None or self.is_plain:
+        key = _key(command)
+        if key is None or self.is_plain:
             return True
-        last = self._put_off.get(client_id)
-        while last is not None and (first := next(iter(self._put_off))) != client_id and self._put_off[first] < last:
+        last = self._put_off.get(key)
+        while last is not None and (first := next(iter(self._put_off))) != key and self._put_off[first] < last:
             # The guest says its messages again from the first one on, and had the answers to both: this one it gave up.
             del self._put_off[first]
-        if self._put_off and next(iter(self._put_off)) != client_id:
+        self._trying = key
+        if self._put_off and next(iter(self._put_off)) != key:
             code, retry_after = self._put_off_for
-            self.refuse_for_now(code, client_id, retry_after=retry_after)
+            client_id = command.client_id if isinstance(command, SendMessage) else None
+            self.refuse(code, client_id=client_id, retry_after=retry_after)
             return False
-        self._trying = client_id
         return True
+
+    def done(self) -> None:
+        """Tell that `EndConversation` or `StartNew` is done."""
+        key, self._trying = self._trying, None
+        if key is not None:
+            self._put_off.pop(key, None)
 
     def accepted(self, receipt: ReceiptFrame) -> None:
         """Tell that a message is durable; call it only when it is."""
         self._put_off.pop(receipt.client_id, None)
+        self._trying = None
         if not self.is_plain:
             self._send(receipt)
         elif receipt.message_seq is not None and receipt.message_seq <= self._cursor:
@@ -483,16 +491,16 @@ class RelayConnection:
     def refuse(
         self, code: str, *, client_id: str | None = None, text: str | None = None, retry_after: float | None = None
     ) -> None:
-        """Answer that something can't be done; `text` defaults to the code's summary."""
+        """Answer that a command can't be done; `text` defaults to the code's summary."""
         if client_id is not None:
             self._own.discard(client_id)
-            if client_id == self._trying and code in ERRORS and ERRORS[code].retry is Retry.LATER:
-                self._put_off_until_again(client_id, code, retry_after)
+        key, self._trying = self._trying, None
+        if key is not None and client_id in {key, None}:
+            if code in ERRORS and ERRORS[code].retry is Retry.LATER:
+                self._put_off_until_again(key, code, retry_after)
             else:
-                self._put_off.pop(client_id, None)
-        self._send(
-            ErrorFrame(code=code, text=text or ERRORS[code].summary, retry_after=retry_after, client_id=client_id)
-        )
+                self._put_off.pop(key, None)
+        self._say_error(code, client_id=client_id, text=text, retry_after=retry_after)
         if len(self._put_off) > MOST_REFUSED:
             self._close_for("rate-limited")
 
@@ -621,7 +629,8 @@ class RelayConnection:
         content = parse_answers(frame.content)
         client_id = frame.client_id
         if client_id is not None and not _is_client_id(client_id):
-            self.refuse("bad-frame", text=f"Expected a clientId of 1 to {MAX_CLIENT_ID_CHARS} printable characters.")
+            words = f"Expected a clientId of 1 to {MAX_CLIENT_ID_CHARS} printable characters."
+            self._say_error("bad-frame", text=words)
         elif not text.strip() and not content:
             self._refuse("message-blank", frame)
         elif len(text.encode()) > MAX_TEXT_BYTES or content_size(content) > MAX_CONTENT_BYTES:
@@ -632,11 +641,18 @@ class RelayConnection:
     def _refuse(self, code: str, frame: InboundFrame | BadFrame, retry_after: float | None = None) -> None:
         words = _WORDS[frame.reason] if isinstance(frame, BadFrame) and code == "bad-frame" else None
         client_id = frame.client_id if isinstance(frame, GuestMessageFrame) else None
-        self.refuse(code, client_id=client_id, text=words, retry_after=retry_after)
+        self._say_error(code, client_id=client_id, text=words, retry_after=retry_after)
 
-    def _put_off_until_again(self, client_id: str, code: str, retry_after: float | None) -> None:
+    def _say_error(
+        self, code: str, *, client_id: str | None = None, text: str | None = None, retry_after: float | None = None
+    ) -> None:
+        self._send(
+            ErrorFrame(code=code, text=text or ERRORS[code].summary, retry_after=retry_after, client_id=client_id)
+        )
+
+    def _put_off_until_again(self, key: str, code: str, retry_after: float | None) -> None:
         self._refusals += 1
-        self._put_off[client_id] = self._refusals  # its place stays, if it has one
+        self._put_off[key] = self._refusals  # its place stays, if it has one
         self._put_off_for = code, retry_after
 
     def _is_for_us(self, record: SequencedRecord) -> bool:
@@ -686,6 +702,17 @@ class RelayConnection:
         self._volatile = None
         self._held.clear()
         self._commands.clear()
+
+
+def _key(command: SendMessage | EndConversation | StartNew) -> str | None:
+    # No client id has an unprintable character.
+    match command:
+        case SendMessage():
+            return command.client_id
+        case EndConversation():
+            return "\nend"
+        case StartNew():
+            return "\nstart-new"
 
 
 def _is_client_id(client_id: str) -> bool:

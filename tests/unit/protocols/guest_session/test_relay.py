@@ -173,7 +173,9 @@ CALLS: dict[str, Callable[[RelayConnection], object]] = {
     "accepted": lambda core: core.accepted(ReceiptFrame(client_id="c", status=Fate.ACCEPTED, message_seq=1)),
     "refuse": lambda core: core.refuse("conflict", client_id="c"),
     "refuse for now": lambda core: core.refuse_for_now("log-unavailable", "c", retry_after=1.0),
-    "may try": lambda core: core.may_try("c"),
+    "may try": lambda core: core.may_try(SendMessage(text="x", client_id="c")),
+    "may end": lambda core: core.may_try(EndConversation()),
+    "done": lambda core: core.done(),
     "pong": lambda core: core.pong(5),
     "blocked": lambda core: core.blocked(1.0),
     "unblocked": lambda core: core.unblocked(),
@@ -567,7 +569,7 @@ def handle(browser: Browser, *client_ids: str, refuse: str | None = None) -> lis
                 browser.core.refuse_for_now(command.code, command.client_id, retry_after=command.retry_after)
                 continue
             assert isinstance(command, SendMessage)
-            if not browser.core.may_try(command.client_id):
+            if not browser.core.may_try(command):
                 continue
             assert command.client_id is not None
             tried.append(command.client_id)
@@ -600,6 +602,46 @@ def test_who_says_it_all_again_before_the_answers_came_keeps_the_order() -> None
     assert handle(browser, "a", "b", "c") == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("command", [EndConversation(), StartNew()])
+def test_end_and_start_new_keep_their_place(command: EndConversation | StartNew) -> None:
+    """Neither overtakes what was refused for now, and nothing overtakes them."""
+    browser = live()
+    handle(browser, "a", refuse="log-unavailable")
+    assert not browser.core.may_try(command)
+    (refusal,) = browser.drain()
+    assert (refusal["code"], refusal["retryAfter"], "clientId" in refusal) == ("log-unavailable", 3.0, False)
+    assert handle(browser, "a") == ["a"]
+    assert handle(browser, "b") == []
+    assert browser.core.may_try(command)
+    browser.core.refuse("log-unavailable", retry_after=3.0)
+    assert handle(browser, "b") == [], "it may come again first"
+    assert handle(browser, "b") == ["b"], "it did not: it was given up"
+    assert browser.core.may_try(command)
+    browser.core.refuse("log-unavailable", retry_after=3.0)
+    assert browser.core.may_try(command)
+    browser.core.done()
+    assert handle(browser, "c") == ["c"]
+    assert browser.core.may_try(command)
+    browser.core.refuse("local-protocol")
+    assert handle(browser, "d") == ["d"]
+
+
+def test_frames_that_are_wrong_change_nothing_for_the_message_being_tried() -> None:
+    """What is refused at once, while a message is on its way to the log, is not what the log's refusal is about."""
+    one = SendMessage(text="x", client_id="a")
+    browser, other = live(), live()
+    for each in (browser, other):
+        assert each.core.may_try(one)
+        for _ in range(40):
+            each.say({"type": "message", "text": ""})
+        assert each.frames[-1]["code"] == "rate-limited"
+    browser.core.refuse("log-unavailable", client_id="a")
+    assert handle(browser, "b") == []
+    other.core.accepted(ReceiptFrame(client_id="a", status=Fate.ACCEPTED, message_seq=1))
+    other.core.refuse("log-unavailable")  # of a ping
+    assert handle(other, "b") == ["b"]
+
+
 def test_what_was_given_up_holds_nothing_back() -> None:
     """A guest who comes again with a later one, after all the answers, has taken the first one back."""
     browser = live()
@@ -620,7 +662,7 @@ def test_what_is_refused_for_good_holds_nothing_back() -> None:
     (command,) = browser.core.commands()
     assert isinstance(command, SendMessage)
     handle(browser, "d", refuse="log-unavailable")
-    assert browser.core.may_try(None), "one without an id can't be said again"
+    assert browser.core.may_try(command), "one without an id can't be said again"
 
 
 def test_what_came_too_fast_is_answered_in_its_turn_and_holds_back() -> None:
@@ -648,7 +690,7 @@ def test_so_much_is_refused_for_now_and_no_more() -> None:
         browser.core.refuse_for_now("log-unavailable", f"c{number}", retry_after=3.0)
         browser.drain()
     assert browser.close == (4429, "rate-limited")
-    assert not browser.core.may_try("later")
+    assert not browser.core.may_try(SendMessage(text="x", client_id="later"))
     assert browser.drain() == []
 
 
@@ -669,7 +711,7 @@ def test_the_order_of_one_tab_is_kept_whatever_is_refused(data: st.DataObject) -
             browser.say({"type": "message", "text": "x", "clientId": client_id}, now)
             for command in browser.core.commands():
                 assert isinstance(command, SendMessage)
-                if not browser.core.may_try(client_id):
+                if not browser.core.may_try(command):
                     continue
                 if data.draw(st.booleans()):
                     browser.core.accepted(ReceiptFrame(client_id=client_id, status=Fate.ACCEPTED, message_seq=1))
