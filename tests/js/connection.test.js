@@ -91,8 +91,15 @@ test("an answer to rich content may have no text", () => {
 describe("relay mode", () => {
   const RELAY = ["typing", "end", "hello", "resume", "receipts"];
 
+  const ENDED = { type: "conversation-update", status: "ended", id: "m1", seq: 1 };
+  const BUSY = { type: "error", code: "log-unavailable", retryAfter: 3 };
+
   /** @param {GuestSessionClient} core @param {number} now @param {object[]} frames */
   const hear = (core, now, ...frames) => frames.forEach((frame) => core.frameReceived(JSON.stringify(frame), now));
+
+  /** @param {GuestSessionClient} core @returns {any[]} */
+  const written = (core) =>
+    core.effects().flatMap((effect) => (effect.type === "send-frame" ? [JSON.parse(effect.text)] : []));
 
   /** @param {object[]} frames What follows the welcome. */
   function connected(...frames) {
@@ -114,5 +121,71 @@ describe("relay mode", () => {
     core.opened(90_001);
     core.closed(4401, 90_001);
     assert.deepEqual(core.effects().slice(-1), [{ type: "authenticate" }]);
+  });
+
+  for (const [what, core, ask] of /** @type {[string, GuestSessionClient, (core: GuestSessionClient) => void][]} */ ([
+    ["end", connected(), (asked) => asked.end(0)],
+    ["start-new", connected(ENDED), (asked) => asked.startNew(0)],
+  ])) {
+    test(`${what} that was refused for now is said again when the wait is over, as often as that takes`, () => {
+      ask(core);
+      assert.deepEqual(written(core), [{ type: what }]);
+      for (const now of [1, 4]) {
+        hear(core, now, BUSY);
+        core.timerDue(now + 2);
+        assert.deepEqual(written(core).filter(({ type }) => type === what), []);
+        core.timerDue(now + 3);
+        assert.deepEqual(written(core), [{ type: what }]);
+      }
+      core.timerDue(20);
+      assert.deepEqual(written(core), []);
+    });
+  }
+
+  test("end is not said again when it was a message that was refused, nor once it is taken", () => {
+    const core = connected();
+    core.end(0);
+    hear(core, 0, { ...BUSY, clientId: "c1" });
+    core.timerDue(3);
+    hear(core, 3, BUSY, ENDED);
+    core.timerDue(6);
+    assert.deepEqual(written(core).filter(({ type }) => type === "end"), [{ type: "end" }]);
+  });
+
+  test("start-new refused during a replay waits as long", () => {
+    const core = connected(ENDED);
+    core.closed(1006, 0);
+    core.startNew(0);
+    core.retryNow(0);
+    core.opened(1);
+    assert.deepEqual(written(core).map(({ type }) => type), ["hello", "start-new"]);
+    hear(core, 1, { type: "welcome", mode: "resume", epoch: "e", seq: 1 }, BUSY, { type: "synced", seq: 1 });
+    assert.deepEqual(written(core), []);
+    core.timerDue(4);
+    assert.deepEqual(written(core).filter(({ type }) => type === "start-new"), [{ type: "start-new" }]);
+  });
+
+  test("start-new is said on the connection that took over", () => {
+    const core = connected(ENDED);
+    core.startNew(0);
+    hear(core, 0, { type: "move", retryAfter: 0 });
+    core.timerDue(0);
+    core.opened(0, true);
+    assert.deepEqual(written(core).map(({ type }) => type), ["start-new", "hello"]);
+    for (const frame of [{ type: "welcome", mode: "resume", epoch: "e", seq: 1 }, { type: "synced", seq: 1 }]) {
+      core.frameReceived(JSON.stringify(frame), 0, true);
+    }
+    assert.deepEqual(written(core), [{ type: "start-new" }]);
+  });
+
+  test("what was written to a conversation that could not begin yet waits for it", () => {
+    const core = connected(ENDED);
+    core.startNew(0);
+    core.sendText("one", 0, { clientId: "c1" });
+    hear(core, 0, BUSY, { type: "error", code: "conversation-ended", clientId: "c1" });
+    assert.deepEqual([core.state, core.queued], ["connected", 1]);
+    core.effects();
+    core.timerDue(3);
+    assert.deepEqual(written(core).filter(({ type }) => type !== "ack").map(({ type }) => type), ["start-new", "message"]);
   });
 });

@@ -113,6 +113,8 @@ export class GuestSessionClient {
   #isOver = false;
   /** Whether the guest wants a new conversation in the session whose conversation has ended. */
   #wantsNew = false;
+  /** Whether this connection has said so, and was not refused for now. */
+  #saidNew = false;
   /** The second connection, from the time it is being opened. @type {{ link?: RelayLink } | undefined} */
   #spare;
   /** @type {number | undefined} */
@@ -224,8 +226,8 @@ export class GuestSessionClient {
     if (isUnderWay) return;
     this.#wantsNew = this.canStartNew;
     if (this.#wantsNew && this.#link?.isLive) {
-      this.#hasEnded = false;
-      this.#effects.push({ type: "send-frame", text: START_NEW });
+      this.#hasEnded = this.#saidNew = false;
+      this.#pump(now);
     } else {
       this.start(now);
     }
@@ -295,7 +297,7 @@ export class GuestSessionClient {
 
   /**
    * End the conversation, after what waits; where the provider has no `end`, or nothing has begun, just stop. It is
-   * said again after a drop until the provider has taken it. Does nothing after an end.
+   * said again after a drop or a refusal for now until the provider has taken it. Does nothing after an end.
    *
    * @param {number} now
    */
@@ -352,7 +354,7 @@ export class GuestSessionClient {
     else this.#link = link;
     this.#effects.push({ type: "send-frame", text: link.hello(this.#tab), ...(isSpare && { isSpare }) });
     // Right behind it: once it has said all of a chat that has ended, the gateway closes.
-    if (this.#wantsNew) this.#effects.push({ type: "send-frame", text: START_NEW });
+    if (this.#wantsNew && !isSpare) this.#sayNew();
   }
 
   /**
@@ -515,6 +517,7 @@ export class GuestSessionClient {
     if (this.#pumpAt !== undefined && now < this.#pumpAt) return;
     this.#pumpAt = undefined;
     if (this.#state !== "connected" || this.#link?.isLive === false || (this.#isRelay && !this.#link)) return;
+    if (this.#wantsNew && !this.#saidNew) this.#sayNew();
     const saysBack = this.#isRelay || this.#understands("echo");
     for (const [clientId, { text, content, code }] of this.#outbox) {
       if (code || this.#written.has(clientId)) continue;
@@ -531,6 +534,11 @@ export class GuestSessionClient {
     this.#wantsEnd = false;
     this.#saidEnd = true;
     this.#effects.push({ type: "send-frame", text: '{"type":"end"}' });
+  }
+
+  #sayNew() {
+    this.#saidNew = true;
+    this.#effects.push({ type: "send-frame", text: START_NEW });
   }
 
   /** @param {number} now */
@@ -740,7 +748,7 @@ export class GuestSessionClient {
    */
   #takeRecord(event, now) {
     if (event.type === "error") {
-      if (this.#wantsNew && event.code === "conversation-ended") {
+      if (this.#wantsNew && event.code === "conversation-ended" && event.clientId === undefined) {
         this.#startElsewhere();
         return;
       }
@@ -752,6 +760,15 @@ export class GuestSessionClient {
       if (event.retryAfter !== undefined || ERRORS[event.code] === "later") {
         this.#written.clear();
         this.#pumpAt = now + (event.retryAfter ?? REFUSED_FOR_S);
+        // It was no message: it may have been one of these.
+        if (event.clientId === undefined) {
+          this.#wantsEnd ||= this.#saidEnd;
+          this.#saidEnd = this.#saidNew = false;
+        }
+      } else if (this.#wantsNew && event.code === "conversation-ended") {
+        // It goes to the new conversation, which has yet to begin.
+        this.#written.delete(/** @type {string} */ (event.clientId));
+        return;
       } else if (event.clientId !== undefined && this.#outbox.has(event.clientId)) {
         this.#failMessage(event.clientId, event.code);
         return;
@@ -816,6 +833,7 @@ export class GuestSessionClient {
   /** The spare becomes the connection. */
   #swap() {
     this.#wantsEnd ||= this.#saidEnd;
+    this.#saidNew = false;
     this.#link = this.#spare?.link;
     this.#spare = undefined;
     this.#effects.push({ type: "swap-sockets" });
@@ -836,9 +854,9 @@ export class GuestSessionClient {
     if (!next) throw new RejectedError("local-protocol", `Got ${input} while ${this.#state}.`);
     const before = this.status;
     this.#state = next;
-    this.#retryAt = this.#pumpAt = this.#closeAt = undefined;
+    this.#retryAt = this.#closeAt = undefined;
     if (next !== "connected") {
-      this.#link = this.#moveAt = undefined;
+      this.#link = this.#moveAt = this.#pumpAt = undefined;
       if (this.#spare) this.#closeSpare();
     }
     if (this.status === before && !error) return;
