@@ -132,6 +132,29 @@ async def test_typing_is_merged_and_never_kept(tmp_path: Path) -> None:
         assert "typing" not in {frame["type"] for frame in later.frames}
 
 
+async def test_the_place_in_the_queue_is_shown_and_never_kept(tmp_path: Path) -> None:
+    """Every change of it, also when the status stays; who comes later gets no old one."""
+    waiting = ConversationStatus.WAITING
+    async with relay_world(tmp_path) as world:
+        guest = await world.create()
+        tab, plain = await guest.open(), await guest.plain()
+        await send(tab, "Hello", "c1")
+        await tab.until_seq(2)
+        await guest.upstream.says(ConversationUpdated(status=waiting, position=3))
+        await tab.until_seq(3)
+        await guest.upstream.says(ConversationUpdated(status=waiting, position=2))
+        await guest.upstream.says(ConversationUpdated(position=1, estimated_wait=30.0))
+        update: dict[str, Any] = {"type": "conversation-update"}
+        for one in (tab, plain):
+            await one.until("conversation-update", position=1)
+            places = [frame for frame in one.frames if "position" in frame]
+            assert places == [update | {"position": 3}, update | {"position": 2}, places[-1]]
+            assert places[-1] == update | {"position": 1, "estimatedWait": 30.0}
+        later = await guest.open()
+        (kept,) = [frame for frame in later.frames if frame["type"] == "conversation-update"]
+        assert kept == update | {"status": "waiting", "id": kept["id"], "seq": 3}
+
+
 async def test_a_drop_in_the_middle_of_a_replay(tmp_path: Path) -> None:
     """A connection that breaks while 3,000 records are replayed resumes where it was: nothing twice, nothing lost."""
     async with relay_world(tmp_path) as world:

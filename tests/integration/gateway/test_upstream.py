@@ -22,7 +22,8 @@ from guestwire.model.ids import SessionId
 from guestwire.model.token_bucket import TokenBucket
 from guestwire.net.http import HttpClient
 from guestwire.net.transport import ClientSocket
-from guestwire.protocols.guest_session.wire import ErrorFrame, TypingFrame
+from guestwire.protocols.guest_session.relay import VolatileFrame
+from guestwire.protocols.guest_session.wire import ErrorFrame
 from guestwire.testing import eventually
 from guestwire.testing.fault_proxy import Direction
 from tests.integration.gateway.upstream_world import SID, World, provider_ref, world
@@ -431,9 +432,9 @@ class Tab:
     seen = 0
 
     def __init__(self) -> None:
-        self.shown: list[TypingFrame | ErrorFrame] = []
+        self.shown: list[VolatileFrame] = []
 
-    def show_volatile(self, frame: TypingFrame | ErrorFrame, after: int) -> None:
+    def show_volatile(self, frame: VolatileFrame, after: int) -> None:
         self.shown.append(frame)
 
     def session_ended(self, at_seq: int) -> None:

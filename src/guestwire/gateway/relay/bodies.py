@@ -40,6 +40,7 @@ __all__ = [
     "order_key",
     "outgoing_body",
     "provider_mark",
+    "queue_place",
     "read_outgoing",
     "receipt",
 ]
@@ -143,14 +144,19 @@ def is_volatile(event: ConversationUpdated) -> bool:
     )
 
 
+def queue_place(event: ConversationUpdated) -> ConversationUpdateFrame | None:
+    """Return the place in the queue that an update tells, to be shown and not kept; None when it tells none."""
+    if event.position is None and event.estimated_wait is None:
+        return None
+    return ConversationUpdateFrame(position=event.position, estimated_wait=event.estimated_wait)
+
+
 def conversation_record(event: ConversationUpdated, new_id: str) -> NewRecord:
-    """Return the record of a change of the conversation."""
+    """Return the record of a change of the conversation; without the place in the queue: it would be stale."""
     frame = ConversationUpdateFrame(
         status=None if event.status is None else event.status.value,
         agent_name=event.agent_name,
         agent_avatar=event.agent_avatar,
-        position=event.position,
-        estimated_wait=event.estimated_wait,
         expires_at=None if event.expires_at is None else format_time(event.expires_at),
         read_only=event.read_only,
         reason=event.reason,

@@ -31,9 +31,9 @@ from guestwire.protocols.guest_session.relay import (
     ReportHead,
     SendFrame,
     StartNew,
+    VolatileFrame,
 )
 from guestwire.protocols.guest_session.server import EndConversation, SendMessage, ShowTyping
-from guestwire.protocols.guest_session.wire import ErrorFrame, TypingFrame
 
 if TYPE_CHECKING:
     from guestwire.gateway.relay.hub import Hub
@@ -144,7 +144,7 @@ class Downstream:
 
     # --- from the session ---------------------------------------------------------------------------------------------
 
-    def show_volatile(self, frame: TypingFrame | ErrorFrame, after: int) -> None:
+    def show_volatile(self, frame: VolatileFrame, after: int) -> None:
         """Show what is not kept; a reader that lags is the first not to see it."""
         if self._socket is not None and self._socket.is_writable:
             self._core.show_volatile(frame, after)

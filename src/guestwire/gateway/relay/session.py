@@ -29,6 +29,7 @@ from guestwire.model.events import (
 )
 from guestwire.model.ids import ClientId, SessionId
 from guestwire.net.clock import Clock
+from guestwire.protocols.guest_session.relay import VolatileFrame
 from guestwire.protocols.guest_session.rest import SessionRequest
 from guestwire.protocols.guest_session.session import GuestDetails
 from guestwire.protocols.guest_session.wire import (
@@ -72,7 +73,7 @@ class Reader(Protocol):
     def seen(self) -> int | None:
         """The `seq` up to which it has everything, as far as we know; None for one that never resumes."""
 
-    def show_volatile(self, frame: TypingFrame | ErrorFrame, after: int) -> None:
+    def show_volatile(self, frame: VolatileFrame, after: int) -> None:
         """Show what is not kept, once everything up to `after` was sent."""
 
     def session_ended(self, at_seq: int) -> None:
@@ -358,10 +359,15 @@ class RelaySession:
                     await self._append(records, last, newest)
                     records = []
                     await self._end(event)
-                case ConversationUpdated() if not bodies.is_volatile(event):
-                    if not _says_nothing_new(event, last):
+                case ConversationUpdated():
+                    if not bodies.is_volatile(event) and not _says_nothing_new(event, last):
                         records.append(bodies.conversation_record(event, self._new_id()))
                         last = event
+                    place = bodies.queue_place(event)
+                    if place is not None:
+                        await self._append(records, last, newest)
+                        records = []
+                        await self._show(place)
                 case Typing() if event.sender != "guest":
                     await self._append(records, last, newest)
                     records = []
@@ -440,7 +446,7 @@ class RelaySession:
             reader.session_ended(self._ended_at)
         self._on_end(self)
 
-    async def _show(self, frame: TypingFrame | ErrorFrame) -> None:
+    async def _show(self, frame: VolatileFrame) -> None:
         if not self.readers:
             return
         head = (await self._log.head(self.sid)).head

@@ -51,6 +51,7 @@ from guestwire.protocols.guest_session.wire import (
     MAX_TEXT_BYTES,
     AckFrame,
     BadFrame,
+    ConversationUpdateFrame,
     EndFrame,
     ErrorFrame,
     GuestMessageFrame,
@@ -93,6 +94,7 @@ __all__ = [
     "SendFrame",
     "SequencedRecord",
     "StartNew",
+    "VolatileFrame",
     "next_relay_state",
 ]
 
@@ -195,6 +197,9 @@ class CloseSocket:
 
 RelayEffect: TypeAlias = SendFrame | CloseSocket
 
+VolatileFrame: TypeAlias = TypingFrame | ErrorFrame | ConversationUpdateFrame
+"""What is shown and not kept: it has no number, and nobody gets it later (guest-session §6.2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckPair:
@@ -296,7 +301,7 @@ class RelayConnection:
         self._welcomed_at = 0
         self._mode: Literal["plain", "resume", "reset"] | None = None
         self._ends_at: int | None = None
-        self._volatile: tuple[str, int] | None = None
+        self._volatile: dict[type[VolatileFrame], tuple[str, int]] = {}
         self._hello_until: float | None = None if is_plain else now + HELLO_S
         self._blocked_until: float | None = None
         self._ended_until: float | None = None
@@ -513,11 +518,11 @@ class RelayConnection:
         """Answer a ping."""
         self._send(PongFrame(seq=head))
 
-    def show_volatile(self, frame: TypingFrame | ErrorFrame, after: int) -> None:
-        """Send a frame that is not kept, once everything up to `after` was sent; only the newest one waits."""
+    def show_volatile(self, frame: VolatileFrame, after: int) -> None:
+        """Send a frame that is not kept, once everything up to `after` was sent; of each kind the newest one waits."""
         if not self.is_reading or (self.is_plain and isinstance(frame, ErrorFrame)):
             return
-        self._volatile = (encode(frame), after)
+        self._volatile[type(frame)] = (encode(frame), after)
         self._send_volatile()
 
     def blocked(self, now: float) -> None:
@@ -680,12 +685,14 @@ class RelayConnection:
             self.close(1000, "the conversation has ended")
 
     def _send_volatile(self) -> None:
-        if self._volatile is None or self._blocked_until is not None:
+        if not self._volatile or self._blocked_until is not None:
             return
-        text, after = self._volatile
-        if self._state in {RelayState.LIVE, RelayState.PLAIN} and self._cursor >= after:
-            self._volatile = None
-            self._effects.append(SendFrame(text))
+        if self._state not in {RelayState.LIVE, RelayState.PLAIN}:
+            return
+        for kind, (text, after) in tuple(self._volatile.items()):
+            if self._cursor >= after:
+                del self._volatile[kind]
+                self._effects.append(SendFrame(text))
 
     def _send(self, frame: OutboundFrame) -> None:
         if not self.is_closed:
@@ -699,7 +706,7 @@ class RelayConnection:
     def _be_closed(self) -> None:
         self._state = next_relay_state(self._state, RelayInput.CLOSE)
         self._hello_until = self._blocked_until = self._ended_until = None
-        self._volatile = None
+        self._volatile.clear()
         self._held.clear()
         self._commands.clear()
 

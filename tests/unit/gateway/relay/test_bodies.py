@@ -14,7 +14,7 @@ from guestwire.gateway.relay import bodies
 from guestwire.model.content import parse_content, quick_reply
 from guestwire.model.events import ConversationStatus, ConversationUpdated, Fate, Message, epoch_ms
 from guestwire.model.ids import ClientId, SessionId
-from guestwire.protocols.guest_session.wire import decode_outbound, to_event
+from guestwire.protocols.guest_session.wire import decode_outbound, encode, to_event
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SID, CLIENT = SessionId("s"), ClientId("c")
@@ -117,8 +117,12 @@ def test_updates() -> None:
     record = bodies.conversation_record(update, "i")
     assert record.dedup_key == "p:p"
     assert to_event(decode_outbound(record.body.decode())) == ConversationUpdated(
-        status=ConversationStatus.WAITING, position=2, estimated_wait=30, expires_at=NOW, reason="no-agents", id="i"
+        status=ConversationStatus.WAITING, expires_at=NOW, reason="no-agents", id="i"
     )
+    place = bodies.queue_place(update)
+    assert place is not None
+    assert json.loads(encode(place)) == {"type": "conversation-update", "position": 2, "estimatedWait": 30}
+    assert bodies.queue_place(ConversationUpdated(status=ConversationStatus.CONNECTED)) is None
     assert bodies.is_volatile(ConversationUpdated(position=1, estimated_wait=5))
     for kept in (update, ConversationUpdated(read_only=True), ConversationUpdated(agent_name="Bo")):
         assert not bodies.is_volatile(kept)

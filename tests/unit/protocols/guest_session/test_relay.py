@@ -36,7 +36,7 @@ from guestwire.protocols.guest_session.relay import (
     next_relay_state,
 )
 from guestwire.protocols.guest_session.server import EndConversation, SendMessage, ShowTyping
-from guestwire.protocols.guest_session.wire import ErrorFrame, ReceiptFrame, TypingFrame
+from guestwire.protocols.guest_session.wire import ConversationUpdateFrame, ErrorFrame, ReceiptFrame, TypingFrame
 
 EPOCH = "e1"
 
@@ -382,6 +382,17 @@ def test_who_comes_after_the_end_gets_everything_and_stays() -> None:
     late.core.timer_due(ENDED_S)
     late.drain()
     assert late.close == (1000, "the conversation has ended")
+
+
+def test_of_each_kind_of_volatile_frames_one_waits() -> None:
+    """Who types must not take away an error, or the place in the queue."""
+    browser = live(2)
+    for frame in (ErrorFrame(code="busy"), ConversationUpdateFrame(position=3), ConversationUpdateFrame(position=2)):
+        browser.core.show_volatile(frame, 3)
+    browser.core.show_volatile(TypingFrame(sender="agent"), 4)
+    assert [frame["type"] for frame in browser.page(*entries(3, 3))] == ["message", "error", "conversation-update"]
+    assert browser.frames[-1] == {"type": "conversation-update", "position": 2}
+    assert [frame["type"] for frame in browser.page(*entries(4, 4))] == ["message", "typing"]
 
 
 def test_volatile_frames_wait_for_what_came_before_them() -> None:
