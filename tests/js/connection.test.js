@@ -188,4 +188,21 @@ describe("relay mode", () => {
     core.timerDue(3);
     assert.deepEqual(written(core).filter(({ type }) => type !== "ack").map(({ type }) => type), ["start-new", "message"]);
   });
+
+  test("old words are not sent into a new session: the guest decides", () => {
+    const core = new GuestSessionClient({
+      delayS: () => 1,
+      unsent: [{ clientId: "c1", text: "old", sentAt: 5 }, { clientId: "c2", text: "new", sentAt: 10 }],
+    });
+    core.start(0);
+    core.authenticated();
+    core.events();
+    core.sessionCreated(session(RELAY), 0, { staleBefore: 10 });
+    assert.deepEqual(core.events().filter(({ type }) => type === "receipt"), [
+      { type: "receipt", clientId: "c1", status: "failed", code: "session-expired" },
+    ]);
+    core.opened(0);
+    hear(core, 0, { type: "welcome", mode: "reset", epoch: "e", seq: 0 }, { type: "synced", seq: 0 });
+    assert.deepEqual(written(core).flatMap(({ text = [] }) => text), ["new"]);
+  });
 });

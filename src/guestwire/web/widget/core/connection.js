@@ -328,11 +328,18 @@ export class GuestSessionClient {
   /**
    * @param {Session} session
    * @param {number} now
+   * @param {object} [options]
+   * @param {number} [options.staleBefore] What the guest wrote before this, as `sentAt` says, is not said by itself in
+   *   another conversation: the guest decides.
    */
-  sessionCreated(session, now) {
+  sessionCreated(session, now, { staleBefore = -Infinity } = {}) {
     this.#move("session-created");
     this.#adopt(session, now);
-    for (const message of this.#outbox.values()) this.#keep(message);
+    for (const message of [...this.#outbox.values()]) {
+      const isStale = !message.code && (message.sentAt ?? Infinity) < staleBefore;
+      if (isStale) this.#failMessage(message.clientId, "session-expired");
+      else this.#keep(message);
+    }
     this.#effects.push({ type: "open-socket", session });
   }
 

@@ -14,6 +14,9 @@ import { backOffS } from "./clock.js";
 import { checkSession, createSession, RequestError } from "./http.js";
 import { openSocket } from "./socket.js";
 
+/** What has waited for longer is not said in a new session before the guest has looked at it. */
+const STALE_AFTER_MS = 24 * 60 * 60 * 1000;
+
 /** As long as the core heeds a hint. */
 const LONGEST_HINT_S = 300;
 
@@ -193,7 +196,10 @@ export class ChatSession {
       case "create-session":
         this.#request(
           (signal) => this.#memory.alone(() => this.#createSession(signal), signal),
-          (session) => this.#tell((core, now) => core.sessionCreated(session, now)),
+          (session) => {
+            const staleBefore = this.#clock.today() - STALE_AFTER_MS;
+            this.#tell((core, now) => core.sessionCreated(session, now, { staleBefore }));
+          },
         );
         break;
       case "check-session":
