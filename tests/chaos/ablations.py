@@ -219,7 +219,7 @@ def ack_before_commit() -> None:
     accept = RelaySession.accept
 
     async def later(*arguments: Any) -> None:
-        await asyncio.sleep(0.05)  # the disk takes a moment
+        await asyncio.sleep(0.2)  # the disk takes a moment
         await accept(*arguments)
 
     async def accept_so(

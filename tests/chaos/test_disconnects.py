@@ -49,14 +49,13 @@ async def lose_connection(kind: str, tab: Tab, proxy: FaultProxy, rng: Random) -
                 await lost()
         case "mid-frame":
             direction = rng.choice((Direction.TO_TARGET, Direction.TO_CLIENT))
-            with proxy.truncating(rng.randint(1, 400), direction=direction, with_reset=rng.random() < 0.5):
+            with proxy.truncating(rng.randint(1, 200), direction=direction, with_reset=rng.random() < 0.5):
                 await lost()
         case "mid-replay":
-            tab.reload()
-            await eventually(lambda: tab.losses > losses, within_s=30)
-            losses += 1
             # The answer to the upgrade and the welcome take some 500 bytes; what follows is the transcript.
-            with proxy.truncating(rng.randint(600, 3000), direction=Direction.TO_CLIENT, with_reset=rng.random() < 0.5):
+            with proxy.truncating(rng.randint(600, 1500), direction=Direction.TO_CLIENT, with_reset=rng.random() < 0.5):
+                losses += 1  # the first one is the page's that goes
+                tab.reload()
                 await lost()
     await lost()
 
