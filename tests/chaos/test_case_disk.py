@@ -28,7 +28,7 @@ from tests.chaos.case_browser import Browser
 from tests.chaos.case_world import browser_of, is_delivered, light_gateway
 from tests.integration.gateway.relay_world import Guest, relay_world
 
-IMAGES_SHORT, IMAGES_LONG = 60, 500
+IMAGES_SHORT, IMAGES_LONG = 30, 500
 FILLS_SHORT, FILLS_LONG = 3, 40
 
 

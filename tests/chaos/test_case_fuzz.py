@@ -26,7 +26,7 @@ from tests.chaos.case_schema import problems_of
 from tests.chaos.case_world import examples, log_of
 from tests.integration.gateway.relay_world import Guest, Tab, World, relay_world
 
-SHORT, LONG = 200, 20_000
+SHORT, LONG = 140, 20_000
 STATES = ("greeting", "live", "live", "live", "plain", "ended")
 SILENT = {"typing", "ack", "read", "end", "start-new"}
 """Taken without an answer, when they are what they must be."""

@@ -40,7 +40,7 @@ from tests.chaos.case_browser import Browser
 from tests.chaos.case_world import Light, examples, filled_session, light_gateway
 
 T = TypeVar("T")
-SHORT, SHORT_STEPS = 60, 20
+SHORT, SHORT_STEPS = 30, 20
 LONG, LONG_STEPS = 2000, 60
 TABS = st.integers(0, 1)
 CLIENT_IDS = st.sampled_from([f"c{number}" for number in range(6)])

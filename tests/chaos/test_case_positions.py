@@ -18,7 +18,7 @@ from tests.chaos.case_browser import Browser
 from tests.chaos.case_world import examples, filled_session, log_of, said
 from tests.integration.gateway.relay_world import World, relay_world
 
-SHORT, LONG = 300, 10_000
+SHORT, LONG = 200, 10_000
 MOST = 130
 """More than a page holds."""
 

@@ -283,4 +283,4 @@ class LogMachine(RuleBasedStateMachine):
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 class TestLog(LogMachine.TestCase):  # type: ignore[misc, valid-type]  # a class made at run time
-    settings = settings(max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+    settings = settings(max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))

@@ -384,7 +384,7 @@ async def test_an_error_after_the_pongs_is_shown_at_its_message(tmp_path: Path) 
 TROUBLE = st.sampled_from(["none", "not-written", "lost-unheard", "lost-heard", "no-echo", "two-echoes"])
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     troubles=st.lists(TROUBLE, max_size=10),
     kills=st.lists(st.integers(1, 10), max_size=3),
