@@ -442,7 +442,7 @@ class Killed(BaseException):
     """Stands for kill -9."""
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     troubles=st.lists(TROUBLE, max_size=12),
     kills=st.lists(st.integers(1, 12), max_size=3),
