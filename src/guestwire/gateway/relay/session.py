@@ -142,6 +142,7 @@ class RelaySession:
         self._has_started = False
         self._left: dict[object, tuple[int, float]] = {}
         self.readers: set[Reader] = set()
+        self._closing: set[Reader] = set()  # one too many; what they have said may be on its way
         self.read_seq = 0
         self.trimmed_head = -1
         """The head when the log was last found to be short enough."""
@@ -188,7 +189,8 @@ class RelaySession:
     @property
     def can_be_dropped(self) -> bool:
         """Whether nobody would miss it from memory."""
-        return not self.readers and (self.has_ended or not self._has_started) and not self._restarting.locked()
+        is_used = self.readers or self._closing or self._restarting.locked()
+        return not is_used and (self.has_ended or not self._has_started)
 
     # --- browsers -----------------------------------------------------------------------------------------------------
 
@@ -202,6 +204,7 @@ class RelaySession:
             same_tab = [other for other in self.readers if reader.tab is not None and other.tab == reader.tab]
             idlest = min(same_tab or self.readers, key=lambda other: other.active_at)
             self.readers.discard(idlest)
+            self._closing.add(idlest)
             idlest.close_for("too-many-tabs")
         self.readers.add(reader)
         self._left.pop(reader.tab, None)
@@ -215,6 +218,7 @@ class RelaySession:
     def leave(self, reader: Reader) -> None:
         """Remove a connection; leaving ends nothing."""
         self.readers.discard(reader)
+        self._closing.discard(reader)
         if reader.seen is not None:
             self._left[reader.tab or object()] = reader.seen, self._clock.now()
             if len(self._left) > MOST_TABS_KEPT:

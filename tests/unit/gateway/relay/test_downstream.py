@@ -104,6 +104,31 @@ async def test_what_was_said_before_the_socket_broke_is_taken(tmp_path: Path) ->
         assert [frame["text"] for frame in again.frames if frame["type"] == "message"] == ["0", "1", "2"]
 
 
+async def test_a_tab_too_many_that_has_just_said_something_keeps_its_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is closed while its message is on the way to the log, and nobody else stays: still there is one session."""
+    async with place(tmp_path, max_tabs=1) as here:
+        connection, socket = await here.join()
+        accept, may_commit = here.log.accept, asyncio.Event()
+
+        async def slow(*args: Any, **options: Any) -> Any:
+            await may_commit.wait()
+            return await accept(*args, **options)
+
+        monkeypatch.setattr(here.log, "accept", slow)
+        say(connection, type="message", text="Hi", clientId="c1")
+        other, _ = await here.join()
+        assert socket.close_code == 4412
+        connection.closed(4412)
+        other.closed(1001)
+        may_commit.set()
+        await eventually(lambda: here.upstreams[-1].calls == ["start", "wake"])
+        _, again = await here.join()
+        assert len(here.upstreams) == 1
+        await eventually(lambda: again.seqs == [1])
+
+
 async def test_a_blocked_reader_gets_nothing_more_and_is_cut_off_after_ten_seconds(tmp_path: Path) -> None:
     async with place(tmp_path) as here:
         _, socket = await here.join()
