@@ -252,6 +252,7 @@ async def test_an_operator_sees_what_becomes_of_messages_and_the_provider(
         w.fail["after-write"] = w.proxy.reset
         await w.send("two")
         await w.settled(two="unconfirmed")
+        await w.until_async(lambda: w.metric("guestwire_upstream_connections"))  # it is back
         with refusing(monkeypatch):
             w.proxy.reset()
             await w.until_async(lambda: w.metric('guestwire_upstream_failures_total{code="bad-answer"}'))
