@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from tests.chaos.checker import Verdict
 from tests.chaos.gateway_child import SETTLE_S
 from tests.chaos.gateways import Gateways
 from tests.chaos.kills import POINTS
-from tests.chaos.world import World, chaos_world, gateways_and_clients
+from tests.chaos.world import World, chaos_world, gateways_and_client
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="fork and SIGKILL")
 
@@ -77,7 +77,7 @@ async def play(world: World, point: str, *, lag_ms: int) -> Verdict:
     return await world.judge(within_s=30.0)
 
 
-async def play_cell(folder: Path, provider: str, point: str, shared: tuple[Gateways, Sequence[HttpClient]]) -> Verdict:
+async def play_cell(folder: Path, provider: str, point: str, shared: tuple[Gateways, HttpClient]) -> Verdict:
     """Play one cell of the table."""
     await asyncio.to_thread(folder.mkdir)
     switches = dict(PROVIDERS[provider])
@@ -120,7 +120,7 @@ async def test_what_becomes_of_a_message_in_doubt(tmp_path: Path, figures: Calla
         if anomalies:
             wrong.append(f"{where}: {anomalies}")
 
-    async with gateways_and_clients(tmp_path) as shared:
+    async with gateways_and_client(tmp_path) as shared:
         await asyncio.gather(*(run(number, *cell) for number, cell in enumerate(cells)))
     assert not wrong, "\n".join(wrong)
     assert doubled.keys() <= {provider for provider in PROVIDERS if str(LATE_MS) in provider}

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import signal
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -31,12 +31,9 @@ from tests.chaos.gateways import Gateway, Gateways, free_port
 from tests.chaos.guest import Guest, Tab
 from tests.chaos.history import History, read_history
 
-__all__ = ["World", "chaos_world", "gateways_and_clients"]
+__all__ = ["World", "chaos_world", "gateways_and_client"]
 
 _numbers = itertools.count(1)
-
-CLIENTS = 4
-"""Connection pools that the guests share."""
 
 
 class World:
@@ -56,7 +53,7 @@ class World:
         emulator: Emulator,
         upstream: FaultProxy,
         gateways: Gateways,
-        clients: Sequence[HttpClient],
+        client: HttpClient,
         port: int,
         switches: Mapping[str, Mapping[str, int]],
         ablations: tuple[str, ...],
@@ -71,10 +68,10 @@ class World:
         self._shows_too_late = False
         self.port = port
         self.guests: list[Guest] = []
-        self.agent = Agent(emulator.url, clients[0], history, rng)
+        self.agent = Agent(emulator.url, client, history, rng)
         self.cut_percent = 0.0
         self._folder = folder
-        self._clients = clients
+        self._client = client
         self._has_ids = bool(switches.keys() & {"echo", "history"})
         self._ablations = ablations
         self._options = options
@@ -121,7 +118,7 @@ class World:
 
     async def check_health(self) -> None:
         """Ask the gateway how it is."""
-        answer = await self._clients[0].send(HttpRequest("GET", f"{self.url}/health"))
+        answer = await self._client.send(HttpRequest("GET", f"{self.url}/health"))
         assert answer.status == 200
 
     async def kill(self, gateway: Gateway) -> None:
@@ -141,8 +138,8 @@ class World:
         """Let guests come; each says something and is taken by the agent. A gateway must be there."""
         await self.agent.sign_in()
         for number in range(count):
-            client = self._clients[number % len(self._clients)]
-            self.guests.append(Guest(f"g{number}", self.url, client, self.history, Random(self.rng.random())))
+            rng = Random(self.rng.random())
+            self.guests.append(Guest(f"g{number}", self.url, self._client, self.history, rng))
         await asyncio.gather(*(guest.create() for guest in self.guests))
         for number, guest in enumerate(self.guests):
             for _ in range(2 if number < second_tabs else 1):
@@ -311,11 +308,11 @@ class _Provider:
 
 
 @asynccontextmanager
-async def gateways_and_clients(folder: Path) -> AsyncIterator[tuple[Gateways, list[HttpClient]]]:
+async def gateways_and_client(folder: Path) -> AsyncIterator[tuple[Gateways, HttpClient]]:
     """Make what takes a moment to make."""
     async with contextlib.AsyncExitStack() as stack:
         gateways = await stack.enter_async_context(Gateways(folder))
-        yield gateways, [await stack.enter_async_context(HttpClient()) for _ in range(CLIENTS)]
+        yield gateways, await stack.enter_async_context(HttpClient())
 
 
 @asynccontextmanager
@@ -325,7 +322,7 @@ async def chaos_world(
     seed: int,
     switches: Mapping[str, Mapping[str, int]] | None = None,
     ablations: tuple[str, ...] = (),
-    shared: tuple[Gateways, Sequence[HttpClient]] | None = None,
+    shared: tuple[Gateways, HttpClient] | None = None,
     **options: Any,
 ) -> AsyncIterator[World]:
     """Set a world up, without a gateway.
@@ -335,7 +332,7 @@ async def chaos_world(
         seed: Of everything that is random.
         switches: Capabilities and faults of the provider, by name.
         ablations: What is broken in its gateways.
-        shared: `gateways_and_clients` of several worlds at once.
+        shared: `gateways_and_client` of several worlds at once.
         options: Further settings of its gateways.
     """
     rng = Random(seed)
@@ -346,8 +343,8 @@ async def chaos_world(
         emulator = await stack.enter_async_context(Emulator(settings))
         upstream = await stack.enter_async_context(FaultProxy("127.0.0.1", emulator.port))
         if shared is None:
-            shared = await stack.enter_async_context(gateways_and_clients(folder))
-        gateways, clients = shared
+            shared = await stack.enter_async_context(gateways_and_client(folder))
+        gateways, client = shared
         port = stack.enter_context(contextlib.closing(free_port())).getsockname()[1]
         world = World(
             folder,
@@ -356,7 +353,7 @@ async def chaos_world(
             emulator=emulator,
             upstream=upstream,
             gateways=gateways,
-            clients=clients,
+            client=client,
             port=port,
             switches=switches,
             ablations=ablations,
