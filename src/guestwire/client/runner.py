@@ -24,6 +24,7 @@ from guestwire.model.content import ContentItem
 from guestwire.model.events import StatusChanged, Typing
 from guestwire.model.transcript import Transcript
 from guestwire.net.clock import Clock
+from guestwire.net.light_event import LightEvent
 from guestwire.net.transport import ClientSocket, Transport
 from guestwire.protocols.guest_session.client import (
     Authenticate,
@@ -62,12 +63,12 @@ class _Line:
     number: int = 0
     socket: ClientSocket | None = None
     items: deque[SendFrame | None] = field(default_factory=deque)
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    wake: LightEvent = field(default_factory=LightEvent)
     asked: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     pings: dict[object, float] = field(default_factory=dict)
     """Since when each ping has waited for its pong, oldest first."""
     watch: asyncio.Task[None] | None = None
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    over: LightEvent = field(default_factory=LightEvent)
     is_open: bool = False
     is_held: bool = False
     """Nothing is read, because the app has no room for more events."""
@@ -139,7 +140,7 @@ class Runner:
         self._line = _Line()
         self._last_error: ChatError | None = None
         self.last_close = (1006, "")
-        self._over = asyncio.Event()
+        self._over = LightEvent()
 
     @property
     def is_over(self) -> bool:

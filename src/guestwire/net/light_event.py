@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 __all__ = ["LightEvent"]
 
@@ -35,10 +36,10 @@ class LightEvent:
         """Unset it; whoever was woken before goes on all the same."""
         self._is_set = False
 
-    async def wait(self) -> None:
+    async def wait(self) -> Literal[True]:
         """Return at once when it is set, or as soon as it is."""
         if self._is_set:
-            return
+            return True
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._waiters is None:
             self._waiters = []
@@ -49,3 +50,4 @@ class LightEvent:
             self._waiters.remove(waiter)
             if not self._waiters:
                 self._waiters = None
+        return True

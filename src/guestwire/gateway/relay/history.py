@@ -19,6 +19,7 @@ from guestwire.errors import ChatError, RemoteProtocolError, SessionGone
 from guestwire.gateway.relay.waits import wait_for
 from guestwire.model.events import Message
 from guestwire.net.clock import Clock
+from guestwire.net.light_event import LightEvent
 from guestwire.net.logs import get_logger
 
 __all__ = ["OVERLAP", "HistoryReader", "Page", "ReadPage"]
@@ -97,20 +98,20 @@ class HistoryReader:
         self._rng = rng
         self._save = save
         self._on_read = on_read
-        self._asked = asyncio.Event()
+        self._asked = LightEvent()
         self._turn = asyncio.Lock()
         self._place: str | None = None
         self._saved: str | None = None
         self._unsaved = 0
         self._seen: dict[str, None] = {}
-        self._changed = asyncio.Event()
+        self._changed = LightEvent()
         self._connection = 0
         self.is_connected = False
         self._look_again: list[float] = []
         self.connected_at = clock.now()
         self.first_at: float | None = None
         self.last_at: float | None = None
-        self.first_read = asyncio.Event()
+        self.first_read = LightEvent()
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
@@ -134,7 +135,7 @@ class HistoryReader:
         self._connection += 1
         self.is_connected = False
         self.first_at = self.last_at = None
-        self.first_read = asyncio.Event()
+        self.first_read = LightEvent()
         self._look_again = []
         self._asked.clear()
 

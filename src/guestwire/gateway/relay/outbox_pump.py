@@ -16,7 +16,6 @@ provider shows is the exception: it is settled there and then.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
@@ -47,6 +46,7 @@ from guestwire.model.events import Fate, Message, ProviderError
 from guestwire.model.token_bucket import TokenBucket
 from guestwire.net.backoff import full_jitter
 from guestwire.net.clock import Clock
+from guestwire.net.light_event import LightEvent
 from guestwire.net.logs import get_logger
 from guestwire.protocols.guest_session.client import LONGEST_HINT_S
 from guestwire.protocols.guest_session.wire import MessageFrame
@@ -100,7 +100,7 @@ class OutboxPump:
         self._fail_point = fail_point
         self._on_settled = on_settled
         self._bucket = TokenBucket(rate=FRAMES_PER_S, burst=BURST_FRAMES)
-        self._wake = asyncio.Event()
+        self._wake = LightEvent()
         self._settling: Settling = ByPong()
         self._shows_ids = False
         self._doubts_before = 0
@@ -116,10 +116,10 @@ class OutboxPump:
         self._failure: str | None = None
         self._is_forsaken = False
         self._is_stopping = False
-        self._has_looked = asyncio.Event()
-        self._is_empty = asyncio.Event()
-        self._is_calm = asyncio.Event()
-        self.stopped = asyncio.Event()
+        self._has_looked = LightEvent()
+        self._is_empty = LightEvent()
+        self._is_calm = LightEvent()
+        self.stopped = LightEvent()
 
     # --- what a way of settling sees ----------------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ from guestwire.model.events import (
 from guestwire.model.secret import Secret
 from guestwire.net.backoff import full_jitter
 from guestwire.net.clock import Clock
+from guestwire.net.light_event import LightEvent
 from guestwire.net.logs import get_logger
 from guestwire.net.transport import Transport
 from guestwire.protocols.guest_session.session import GuestSession
@@ -181,8 +182,8 @@ class GuestSessionUpstream:
         self._chat: Chat | None = None
         self._task: asyncio.Task[None] | None = None
         self._tasks: asyncio.TaskGroup | None = None
-        self._knock = asyncio.Event()
-        self._ending = asyncio.Event()
+        self._knock = LightEvent()
+        self._ending = LightEvent()
         self._connected_at: float | None = None
         self._is_counted = False
         self._failure: str | None = None
