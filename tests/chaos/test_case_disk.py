@@ -111,7 +111,6 @@ def check_integrity(path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 async def test_a_log_cut_off_anywhere_is_a_prefix_and_resets_who_knows_more(
     tmp_path: Path, chaos_long: bool, chaos_seed: int, figures: Callable[..., None]
 ) -> None:

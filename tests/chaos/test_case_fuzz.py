@@ -243,7 +243,6 @@ async def _enter(guest: Guest, state: str) -> tuple[Tab, Tab]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_every_frame_has_an_answer_of_the_table(
     tmp_path: Path, chaos_long: bool, chaos_seed: int, figures: Callable[..., None]
 ) -> None:

@@ -416,7 +416,6 @@ def _key(frame: dict[str, Any]) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_log_outbox_and_browsers_are_as_in_the_model(
     chaos_long: bool, chaos_seed: int, figures: Callable[..., None]
 ) -> None:

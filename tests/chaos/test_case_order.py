@@ -100,7 +100,6 @@ async def play(gateway: Light, rng: Random, counts: Counter[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 async def test_the_display_order_is_the_providers_order(
     tmp_path: Path, chaos_long: bool, chaos_seed: int, figures: Callable[..., None]
 ) -> None:

@@ -159,7 +159,6 @@ async def chats(path: Path, clock: FakeClock) -> AsyncIterator[Chats]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 async def test_a_storm_of_rate_limits_fails_and_reorders_nothing(
     tmp_path: Path, chaos_long: bool, chaos_seed: int, figures: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,7 +189,6 @@ async def test_a_storm_of_rate_limits_fails_and_reorders_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 async def test_what_waits_at_the_end_has_failed_and_is_never_sent(
     tmp_path: Path, chaos_long: bool, chaos_seed: int, figures: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,6 @@ def p95(values: list[float]) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 async def test_a_long_replay_to_many_readers_takes_no_memory(
     tmp_path: Path, chaos_long: bool, chaos_seed: int, figures: Callable[..., None]
 ) -> None:
@@ -61,7 +60,6 @@ async def test_a_long_replay_to_many_readers_takes_no_memory(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 async def test_readers_that_stop_reading_are_cut_off_and_harm_nobody(
     tmp_path: Path, chaos_long: bool, chaos_seed: int, figures: Callable[..., None]
 ) -> None:

@@ -179,7 +179,6 @@ class Schedule:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 async def test_five_tabs_show_the_same_whatever_is_done_in_them(
     tmp_path: Path, chaos_long: bool, chaos_seed: int, figures: Callable[..., None]
 ) -> None:

@@ -90,7 +90,6 @@ async def own_networks(world: World) -> AsyncIterator[list[FaultProxy]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 async def test_lost_connections_lose_and_double_nothing(
     tmp_path: Path, chaos_long: bool, chaos_seed: int, figures: Callable[..., None]
 ) -> None:

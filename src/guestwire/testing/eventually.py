@@ -23,7 +23,7 @@ async def eventually(condition: Callable[[], Awaitable[_T]], *, within_s: float 
 async def eventually(condition: Callable[[], _T], *, within_s: float = ...) -> _T: ...
 
 
-async def eventually(condition: Callable[[], _T | Awaitable[_T]], *, within_s: float = 5.0) -> _T:
+async def eventually(condition: Callable[[], _T | Awaitable[_T]], *, within_s: float = 30.0) -> _T:
     """Return the first truthy value of `condition`, asking every few milliseconds.
 
     Raises:
