@@ -307,16 +307,17 @@ class Tab:
         if client not in self.outbox:
             return
         if frame["code"] in LATER:
-            self._spawn(self._say_again(client))
+            self._spawn(self._say_again(client, self._turn))
         else:
             self._under_way.discard(client)
             del self.outbox[client]
             self._note("fail", "send", client=client, status=frame["code"])
 
-    async def _say_again(self, client: str) -> None:
+    async def _say_again(self, client: str, turn: asyncio.Lock) -> None:
         await asyncio.sleep(SAY_AGAIN_S)
-        self._under_way.discard(client)
-        await self._send_waiting()
+        if self._turn is turn:  # a new connection has said everything again, from the first on
+            self._under_way.discard(client)
+            await self._send_waiting()
 
     def _take_record(self, text: str, frame: dict[str, Any]) -> None:
         seq, kind, client = frame["seq"], frame["type"], frame.get("clientId", "")
