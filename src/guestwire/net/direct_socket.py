@@ -3,7 +3,7 @@
 The application does the handshake as under any server: proxies, routes, refusals. Then `starlette_socket` hands the
 connection over with its handler, and everything that was only for the handshake is forgotten. From there on frames go
 from the parser to the handler and from the handler to the transport; a queue is needed only for a peer that reads
-slowly. A chat keeps a third less memory so, and a frame costs a third of what it did (bench/).
+slowly. An idle chat keeps some 20 KiB less so, and what an agent says costs about a sixth less of the processor.
 """
 
 from __future__ import annotations
