@@ -95,7 +95,7 @@ async def takeover(world: World, *, other_port: int) -> None:
     first = await world.start_gateway()
     await world.invite(6, second_tabs=2)
     world.talk(agent_per_s=4.0)
-    await eventually(lambda: all(len(tab.texts) > 2 for tab in world.tabs), within_s=30)
+    await eventually(lambda: all(len(tab.texts) > 2 for tab in world.tabs), within_s=120)
     first.send_signal(signal.SIGSTOP)
     starting = world.spawn(_start_until_it_can(world, other_port))
     await asyncio.wait({starting}, timeout=0.7)
@@ -104,7 +104,7 @@ async def takeover(world: World, *, other_port: int) -> None:
     await world.kill(first)
     await starting
     seen = {tab.name: len(tab.texts) for tab in world.tabs}
-    await eventually(lambda: all(len(tab.texts) > seen[tab.name] for tab in world.tabs), within_s=30)
+    await eventually(lambda: all(len(tab.texts) > seen[tab.name] for tab in world.tabs), within_s=120)
 
 
 async def _start_until_it_can(world: World, port: int) -> None:

@@ -59,7 +59,7 @@ async def dropped(world: World) -> None:
     await world.invite(GUESTS, second_tabs=2)
     world.talk(guests_per_s=3.0, agent_per_s=6.0)
     for _ in range(8):
-        await eventually(lambda: all(tab.is_synced for tab in world.tabs), within_s=30)
+        await eventually(lambda: all(tab.is_synced for tab in world.tabs), within_s=120)
         await asyncio.sleep(world.rng.uniform(0.1, 0.4))
         for tab in world.tabs:
             tab.drop()

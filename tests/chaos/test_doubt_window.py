@@ -65,7 +65,7 @@ async def play(world: World, point: str, *, lag_ms: int) -> Verdict:
     gateway = await world.start_gateway(point=point, hit=1, waits=True)
     await world.invite(1)
     tab = world.guests[0].tabs[0]
-    await eventually(lambda: tab.is_quiet and len(tab.texts) == 2 and tab.status == "connected", within_s=30)
+    await eventually(lambda: tab.is_quiet and len(tab.texts) == 2 and tab.status == "connected", within_s=120)
     if world.has_history:
         world.switch("history", lagMs=lag_ms)
     await gateway.arm()
@@ -73,10 +73,10 @@ async def play(world: World, point: str, *, lag_ms: int) -> Verdict:
         await world.agent.say("g0")
     else:
         await tab.say("in doubt")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         await world.dead(gateway)
     await world.start_gateway()
-    return await world.judge(within_s=30.0)
+    return await world.judge(within_s=120.0)
 
 
 async def play_cell(folder: Path, provider: str, point: str, shared: tuple[Gateways, HttpClient]) -> Verdict:

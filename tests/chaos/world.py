@@ -145,7 +145,7 @@ class World:
             for _ in range(2 if number < second_tabs else 1):
                 self.spawn(guest.open_tab(**timing).run())
         await asyncio.gather(*(guest.tabs[0].say() for guest in self.guests))
-        await eventually(lambda: self._provider.accepted == {guest.name for guest in self.guests}, within_s=30)
+        await eventually(lambda: self._provider.accepted == {guest.name for guest in self.guests}, within_s=120)
 
     def spawn(self, work: Any) -> asyncio.Task[None]:
         """Run something until the end of the world."""
