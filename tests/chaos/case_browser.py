@@ -15,7 +15,7 @@ from tests.chaos.case_schema import problems_of
 
 __all__ = ["CLOSE_CODES", "Browser", "display_order"]
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 """A generous bound on anything that is waited for."""
 
 CLOSE_CODES = {info.close_code for info in ERRORS.values() if info.close_code is not None} | {

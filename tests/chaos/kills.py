@@ -35,6 +35,9 @@ CAPABLE: Mapping[str, Mapping[str, int]] = {
 HIT_LIMIT_S = 8.0
 """A fail-point that is not reached in this time has its turn later."""
 
+WELL_LIMIT_S = 60.0
+"""A gateway that has not answered in this time hangs."""
+
 MOST_HITS = 25
 """A fail-point kills at one of its first so many times, counted over all sessions."""
 
@@ -74,11 +77,11 @@ async def kill_again_and_again(world: World, plan: Sequence[str], *, most_hits: 
 async def assert_well(world: World, gateway: Gateway) -> None:
     """See that a gateway still answers; else say where it hangs."""
     try:
-        async with asyncio.timeout(HIT_LIMIT_S):
+        async with asyncio.timeout(WELL_LIMIT_S):
             await world.check_health()
     except ChatError:
         # It has reached its fail-point after all, this very moment.
-        async with asyncio.timeout(HIT_LIMIT_S):
+        async with asyncio.timeout(WELL_LIMIT_S):
             await gateway.ended()
     except TimeoutError:
         gateway.send_signal(signal.SIGUSR2)
