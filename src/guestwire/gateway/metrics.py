@@ -82,6 +82,11 @@ class Metrics:
             ["code"],
             registry=self._registry,
         )
+        self.upstream_crashes = Counter(
+            "guestwire_upstream_crashes",
+            "Ways to the provider that a bug has ended; each is begun anew after a while.",
+            registry=self._registry,
+        )
         self.log_failures = Counter(
             "guestwire_log_failures",
             "Writes that the session log could not keep; tried again where nobody was refused.",

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -272,6 +273,52 @@ async def test_an_operator_sees_what_becomes_of_messages_and_the_provider(
     assert fates.total() == 5
     for state, count in fates.items():
         assert await w.metric(f'{settled}{{state="{state}"}}') == count
+
+
+def _crash() -> None:
+    raise ZeroDivisionError("nobody has foreseen this")
+
+
+@pytest.mark.parametrize(
+    ("point", "fates"), [("before-mark", {"delivered"}), ("after-write", {"unconfirmed", "delivered"})]
+)
+async def test_a_bug_costs_the_chat_its_connection_but_not_its_upstream(w: World, point: str, fates: set[str]) -> None:
+    """It is begun anew, like by a gateway after us: what was in flight may be in doubt, all else goes on."""
+    async with w.gateway():
+        await w.send("one")
+        await w.settled(one="delivered")
+        w.fail[point] = _crash
+        await w.send("two")
+        await w.until_async(lambda: w.metric("guestwire_upstream_crashes_total"))
+        await w.send("three")
+        await w.settled(three="delivered")
+        assert (await w.fates())["two"] in fates
+        w.agent_says("still there")
+        await w.heard("still there")
+        assert await w.metric("guestwire_upstream_crashes_total") == 1
+        assert await w.metric("guestwire_upstream_connections") == 1
+    assert w.got() == ["one", "two", "three"]
+    assert len(w.org.conversations) == 1
+
+
+async def test_a_bug_that_comes_back_is_tried_ever_more_rarely(w: World) -> None:
+    """At most a minute apart; and a gateway that stops meanwhile does not wait for it."""
+    crashed_at: list[float] = []
+
+    def crash_again() -> None:
+        crashed_at.append(w.clock.now())
+        w.fail["before-mark"] = crash_again
+        _crash()
+
+    w.fail["before-mark"] = crash_again
+    async with w.gateway():
+        await w.send("one")
+        await w.until(lambda: len(crashed_at) >= 9, within_s=60)
+        stops_at = w.clock.now()
+    assert w.clock.now() - stops_at < 1
+    waits = [later - earlier for earlier, later in pairwise(crashed_at)]
+    assert 0.5 <= waits[0] < 10
+    assert 30 <= waits[-1] < 90
 
 
 async def final_fates(w: World) -> dict[str, str]:

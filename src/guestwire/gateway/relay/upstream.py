@@ -154,6 +154,17 @@ class GuestSessionUpstream:
         self._shared = shared
         self._clock = shared.clock
         self._delay_s = full_jitter(shared.rng)
+        self._ref = session.provider_ref
+        self._task: asyncio.Task[None] | None = None
+        self._knock = LightEvent()
+        self._ending = LightEvent()
+        self._closing = LightEvent()
+        self._is_counted = False
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Forget everything but what the log has, and what was asked for."""
+        session, shared = self._session, self._shared
         self._pump = OutboxPump(
             session,
             clock=shared.clock,
@@ -161,6 +172,8 @@ class GuestSessionUpstream:
             fail_point=shared.fail_point,
             on_settled=shared.metrics.message_settled,
         )
+        if self._ending.is_set():
+            self._pump.end()
         self._history = HistoryReader(
             self._read_page,
             self._record,
@@ -175,27 +188,21 @@ class GuestSessionUpstream:
         self._order = asyncio.Lock()
         self._keeping = asyncio.Lock()
         self._capabilities = Capabilities()
-        self._ref = session.provider_ref
         self._mark = ""
-        self._has_met = bool(session.provider_ref)
+        self._has_met = bool(self._ref)
         self._provider_session: GuestSession | None = None
         self._chat: Chat | None = None
-        self._task: asyncio.Task[None] | None = None
         self._tasks: asyncio.TaskGroup | None = None
-        self._knock = LightEvent()
-        self._ending = LightEvent()
         self._connected_at: float | None = None
-        self._is_counted = False
         self._failure: str | None = None
         self._failures = 0
         self._refusal: ChatError | None = None
-        self._is_closing = False
 
     # --- what the session asks for ------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to connect, and to settle and send what is in the outbox."""
-        if self._task is None and not self._is_closing:
+        if self._task is None and not self._closing.is_set():
             self._task = asyncio.create_task(self._run(), name="guestwire-upstream")
 
     def wake(self) -> None:
@@ -216,7 +223,7 @@ class GuestSessionUpstream:
 
     async def aclose(self) -> None:
         """Settle what is in flight (within 5 s) and close; ends nothing. Does nothing the second time."""
-        self._is_closing = True
+        self._closing.set()
         task, self._task = self._task, None
         if task is None:
             return
@@ -234,23 +241,41 @@ class GuestSessionUpstream:
     # --- the tasks ----------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        try:
-            self._open_ref()
-            async with asyncio.TaskGroup() as tasks:
-                self._tasks = tasks
-                tasks.create_task(self._pump.run())
-                end_limit = tasks.create_task(self._limit_end())
-                try:
-                    await self._talk()
-                finally:
-                    self._pump.stop()
-                    end_limit.cancel()
-                    if self._reading is not None:
-                        self._reading.cancel()
-        except* SessionGone:
-            pass  # erased: there is nobody to talk for
-        except* Exception:  # noqa: BLE001 - the root of a task
-            _log.exception("an upstream failed")
+        """Live until it is over; what nobody has foreseen costs one life, not the chat."""
+        crashes = 0
+        while True:
+            began_at, has_crashed = self._clock.now(), False
+            try:
+                await self._live()
+            except* SessionGone:
+                pass  # erased: there is nobody to talk for
+            except* Exception:  # noqa: BLE001 - the root of a task
+                has_crashed = True
+                _log.exception("an upstream failed")
+                self._shared.metrics.upstream_crashes.inc()
+            if not has_crashed or self._is_over():
+                return
+            self._pump.stopped.set()  # it may have been cancelled before its first step
+            crashes = 1 if self._clock.now() - began_at >= HEALTHY_S else crashes + 1
+            most_s = min(AGAIN_FIRST_S * 2 ** min(crashes - 1, 10), AGAIN_MOST_S)
+            await wait_for(self._closing, most_s * (0.5 + self._shared.rng.random() / 2), self._clock)
+            if self._is_over():
+                return
+            self._begin_anew()
+
+    async def _live(self) -> None:
+        self._open_ref()
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            tasks.create_task(self._pump.run())
+            end_limit = tasks.create_task(self._limit_end())
+            try:
+                await self._talk()
+            finally:
+                self._pump.stop()
+                end_limit.cancel()
+                if self._reading is not None:
+                    self._reading.cancel()
 
     def _open_ref(self) -> None:
         seal, sid = self._shared.seal, self._session.sid
@@ -518,7 +543,7 @@ class GuestSessionUpstream:
     # --- the end ------------------------------------------------------------------------------------------------------
 
     def _is_over(self) -> bool:
-        return self._is_closing or self._session.has_ended
+        return self._closing.is_set() or self._session.has_ended
 
     async def _limit_end(self) -> None:
         await self._ending.wait()
