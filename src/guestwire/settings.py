@@ -11,11 +11,12 @@ import os
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
+from uuid import UUID
 
 from cyclopts import App, CycloptsError, Parameter, Token
 from cyclopts.config import Env, Toml
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from cyclopts import ArgumentCollection
 
 __all__ = [
+    "EMULATED_DEPLOYMENT",
+    "Api",
     "EmulatorSettings",
     "GatewaySettings",
     "ProviderSettings",
@@ -44,8 +47,13 @@ _FILE_VARIABLE = "GUESTWIRE_SETTINGS"
 HOUR_S = 3600.0
 TEN_YEARS_S = 315_360_000.0
 
+EMULATED_DEPLOYMENT = "c0ffee00-0000-4000-8000-000000000001"
+"""The deployment that an emulator has from the start, unless told otherwise."""
+
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+Api = Literal["web-messaging", "guest-session"]
+"""What a provider speaks."""
 
 
 def _secret(_type: object, tokens: Sequence[Token]) -> Secret:
@@ -69,10 +77,18 @@ class ProviderSettings:
     """Where the provider is and who we are to it.
 
     Attributes:
+        api: What the provider speaks: web-messaging, as orgs of today do, or guest-session, the tutorial's API; follows
+            from deployment_id.
+        deployment_id: Id of the Messenger deployment, from the org's Messenger Deployments page (web-messaging).
         region: Region of the org, by name (us-east-1, eu-central-1 …) or domain (mypurecloud.de).
         base_url: REST base, e.g. https://api.mypurecloud.com; follows from the region.
+        messaging_url: Host of the WebSocket, e.g. wss://webmessaging.mypurecloud.com; follows from the region
+            (web-messaging).
+        cdn_url: Where the deployment's public configuration is; follows from the region (web-messaging).
+        origin: Web site that we say we are, where the deployment's domains are restricted, like https://www.example.com
+            (web-messaging).
         oauth_url: Token endpoint; follows from base_url.
-        socket_url: WebSocket address without a query; follows from the region.
+        socket_url: WebSocket address without a query; follows from the region (guest-session).
         client_id: Id of the OAuth client.
         client_secret: Its secret; environment or file only, never an option.
         client_secret_file: File that holds the secret, instead of client_secret.
@@ -84,8 +100,13 @@ class ProviderSettings:
         answer_timeout_s: Seconds to wait for an answer.
     """
 
+    api: Api | None = None
+    deployment_id: str | None = None
     region: str = "us-east-1"
     base_url: str | None = None
+    messaging_url: str | None = None
+    cdn_url: str | None = None
+    origin: str | None = None
     oauth_url: str | None = None
     socket_url: str | None = None
     client_id: str | None = None
@@ -102,11 +123,17 @@ class ProviderSettings:
         """Check what can be checked before any I/O.
 
         Raises:
-            ConfigError: An unknown region, an address of the wrong kind, or no time to connect or answer.
+            ConfigError: An unknown region, an address or id of the wrong kind, or no time to connect or answer.
         """
         region_domain(self.region)
+        if self.deployment_id is not None:
+            _check_deployment(self.deployment_id)
+        if self.origin is not None:
+            _check_origin("origin", self.origin)
         for name, schemes in (
             ("base_url", ("https", "http")),
+            ("messaging_url", ("wss", "ws")),
+            ("cdn_url", ("https", "http")),
             ("oauth_url", ("https", "http")),
             ("socket_url", ("wss", "ws")),
         ):
@@ -118,13 +145,47 @@ class ProviderSettings:
 
     @property
     def is_unset(self) -> bool:
-        """Whether nothing says which provider to use."""
-        return self == ProviderSettings()
+        """Whether nothing says which provider to use; which API it would speak is no such thing."""
+        return replace(self, api=None) == ProviderSettings()
+
+    @property
+    def resolved_api(self) -> Api:
+        """What the provider speaks: as set, else web-messaging where a deployment is named."""
+        return self.api or ("guest-session" if self.deployment_id is None else "web-messaging")
 
     @property
     def resolved_base_url(self) -> str:
         """REST base without a trailing slash."""
         return (self.base_url or f"https://api.{region_domain(self.region)}").rstrip("/")
+
+    @property
+    def resolved_messaging_url(self) -> str:
+        """Host of Web Messaging's WebSocket, without a path; with base_url set alone, it is base_url's host."""
+        if self.messaging_url:
+            return self.messaging_url.rstrip("/")
+        if self.base_url:
+            return f"ws{self.resolved_base_url.removeprefix('http')}"
+        return f"wss://webmessaging.{region_domain(self.region)}"
+
+    @property
+    def resolved_cdn_url(self) -> str:
+        """Base of the deployment's public configuration; with base_url set alone, it is base_url."""
+        if self.cdn_url:
+            return self.cdn_url.rstrip("/")
+        return self.resolved_base_url if self.base_url else f"https://api-cdn.{region_domain(self.region)}"
+
+    def deployment(self) -> str:
+        """Return the deployment's id.
+
+        Raises:
+            ConfigError: None is set.
+        """
+        if self.deployment_id is None:
+            raise ConfigError(
+                "deployment_id is not set. Set GUESTWIRE_DEPLOYMENT_ID in the environment, deployment_id in "
+                f"{SETTINGS_FILE} or --deployment-id; to try it without an org, run `guestwire demo`."
+            )
+        return self.deployment_id
 
     @property
     def resolved_oauth_url(self) -> str:
@@ -233,7 +294,7 @@ class GatewaySettings:
         _check_port(self.port)
         for origin in self.allowed_origins:
             if origin != "*":
-                _check_origin(origin)
+                _check_origin("allowed_origins", origin, several="; several are separated by spaces")
         for proxy in self.trusted_proxies:
             _check_network(proxy)
         for name in (
@@ -267,6 +328,7 @@ class EmulatorSettings:
         port: Port to listen on; 0 takes a free one.
         client_id: Id of its OAuth client.
         client_secret: Secret of its OAuth client; environment or file only.
+        deployment_id: Id of its Messenger deployment.
         seed: Makes ids and clock the same in every run.
         access_token_ttl_s: Seconds an access token lives.
         session_ttl_s: Seconds a session token lives.
@@ -285,6 +347,7 @@ class EmulatorSettings:
     client_secret: Annotated[Secret, Parameter(converter=_secret, accepts_keys=False, n_tokens=1, show=False)] = field(
         default_factory=lambda: Secret("demo-secret")
     )
+    deployment_id: str = EMULATED_DEPLOYMENT
     seed: int | None = None
     access_token_ttl_s: float = 3600.0
     session_ttl_s: float = 86_400.0
@@ -300,9 +363,10 @@ class EmulatorSettings:
         """Check what can be checked before any I/O.
 
         Raises:
-            ConfigError: A port out of range, or an address that is none.
+            ConfigError: A port out of range, an address that is none, or an id that is none.
         """
         _check_port(self.port)
+        _check_deployment(self.deployment_id)
         for name in ("access_token_ttl_s", "session_ttl_s"):
             _check_seconds(name, getattr(self, name), most=TEN_YEARS_S)
         if not 0 <= self.demo_agent_delay_s <= HOUR_S:
@@ -437,19 +501,31 @@ def _split_url(url: str) -> SplitResult | None:
     return parts
 
 
-def _check_origin(origin: str) -> None:
+def _check_origin(name: str, origin: str, *, several: str = "") -> None:
     parts = _split_url(origin)
     is_web = parts is not None and parts.scheme in {"http", "https"} and bool(parts.hostname)
     if parts is None or not is_web or f"{parts.scheme}://{parts.netloc}" != origin:
         raise ConfigError(
-            f"allowed_origins: {origin!r} is no origin; expected scheme and host like https://example.com, "
-            "without a slash at the end; several are separated by spaces."
+            f"{name}: {origin!r} is no origin; expected scheme and host like https://example.com, "
+            f"without a slash at the end{several}."
         )
     has_default_port = (parts.scheme, parts.port) in {("https", 443), ("http", 80)}
     if origin != origin.lower() or not origin.isascii() or parts.username is not None or has_default_port:
         raise ConfigError(
-            f"allowed_origins: no browser writes {origin!r}; expected lower case, a host in ASCII (xn--… for others), "
+            f"{name}: no browser writes {origin!r}; expected lower case, a host in ASCII (xn--… for others), "
             "and no user or default port."
+        )
+
+
+def _check_deployment(deployment_id: str) -> None:
+    try:
+        is_uuid = str(UUID(deployment_id)) == deployment_id.lower()
+    except ValueError:
+        is_uuid = False
+    if not is_uuid:
+        raise ConfigError(
+            f"deployment_id: {deployment_id!r} is no deployment's id; expected one like "
+            "5f0c2a9e-6d1b-4f0e-9a77-0c1f2f3a4b5c, as it stands in the Messenger deployment's snippet."
         )
 
 

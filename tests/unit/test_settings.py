@@ -312,6 +312,63 @@ def test_addresses_follow_from_the_base_url() -> None:
     assert ProviderSettings(base_url="https://x.example").resolved_socket_url == "wss://x.example/ws"
 
 
+DEPLOYMENT = "5f0c2a9e-6d1b-4f0e-9a77-0c1f2f3a4b5c"
+
+
+def test_web_messaging_follows_from_the_region() -> None:
+    """A deployment and a region are all it needs (web-messaging §1.1)."""
+    settings = ProviderSettings(deployment_id=DEPLOYMENT, region="eu-central-1")
+    assert settings.resolved_api == "web-messaging"
+    assert settings.deployment() == DEPLOYMENT
+    assert settings.resolved_base_url == "https://api.mypurecloud.de"
+    assert settings.resolved_messaging_url == "wss://webmessaging.mypurecloud.de"
+    assert settings.resolved_cdn_url == "https://api-cdn.mypurecloud.de"
+    sovereign = ProviderSettings(region="eusc-de-east-1")
+    assert sovereign.resolved_messaging_url == "wss://webmessaging.edee1.eusc-pure.cloud"
+
+
+def test_web_messaging_follows_from_the_base_url() -> None:
+    """As the emulator needs it; each may be set."""
+    settings = ProviderSettings(base_url="http://127.0.0.1:8001/")
+    assert settings.resolved_messaging_url == "ws://127.0.0.1:8001"
+    assert settings.resolved_cdn_url == "http://127.0.0.1:8001"
+    settings = ProviderSettings(
+        base_url="https://a.example", messaging_url="wss://b.example/", cdn_url="https://c.example/"
+    )
+    assert settings.resolved_messaging_url == "wss://b.example"
+    assert settings.resolved_cdn_url == "https://c.example"
+
+
+def test_which_api() -> None:
+    """What is set; else what the other settings speak of."""
+    assert ProviderSettings().resolved_api == "guest-session"
+    assert ProviderSettings(client_id="x").resolved_api == "guest-session"
+    assert ProviderSettings(deployment_id=DEPLOYMENT, api="guest-session").resolved_api == "guest-session"
+    assert ProviderSettings(api="web-messaging").resolved_api == "web-messaging"
+
+
+def test_a_missing_deployment() -> None:
+    """Says where to set it."""
+    with pytest.raises(ConfigError, match="GUESTWIRE_DEPLOYMENT_ID"):
+        ProviderSettings(api="web-messaging").deployment()
+
+
+@pytest.mark.parametrize("wrong", ["", "x", DEPLOYMENT + " ", "{" + DEPLOYMENT + "}", DEPLOYMENT.replace("-", "")])
+def test_a_deployment_is_a_uuid(wrong: str) -> None:
+    """As the vendor shows it."""
+    with pytest.raises(ConfigError, match="snippet"):
+        ProviderSettings(deployment_id=wrong)
+    with pytest.raises(ConfigError, match="snippet"):
+        EmulatorSettings(deployment_id=wrong)
+
+
+def test_an_origin_to_say() -> None:
+    """One, as browsers write it."""
+    assert ProviderSettings(origin="https://www.example.com").origin == "https://www.example.com"
+    with pytest.raises(ConfigError, match=r"origin: 'www\.example\.com' is no origin"):
+        ProviderSettings(origin="www.example.com")
+
+
 def test_each_address_may_be_set() -> None:
     """One by one."""
     settings = ProviderSettings(
@@ -364,6 +421,7 @@ def test_the_emulators_public_address() -> None:
 def test_whether_a_provider_is_named() -> None:
     """Nothing set means none."""
     assert ProviderSettings().is_unset
+    assert ProviderSettings(api="guest-session").is_unset
     assert not ProviderSettings(client_id="x").is_unset
 
 

@@ -10,7 +10,14 @@ from guestwire.settings import GatewaySettings, ProviderSettings, Secret, Source
 __all__ = ["config_table"]
 
 # What these are when nobody set them is what an operator wants to know.
-_DERIVED = {"base_url": "region", "oauth_url": "base_url", "socket_url": "base_url or region"}
+_DERIVED = {
+    "api": "deployment_id",
+    "base_url": "region",
+    "messaging_url": "base_url or region",
+    "cdn_url": "base_url or region",
+    "oauth_url": "base_url",
+    "socket_url": "base_url or region",
+}
 
 
 def config_table(settings: GatewaySettings, sources: Sources) -> str:

@@ -27,6 +27,7 @@ REGIONS: dict[str, str] = {
     "ap-northeast-3": "apne3.pure.cloud",
     "ap-southeast-1": "apse1.pure.cloud",
     "ap-southeast-2": "mypurecloud.com.au",
+    "eusc-de-east-1": "edee1.eusc-pure.cloud",
 }
 
 
