@@ -25,7 +25,7 @@ from pathlib import Path
 import msgspec
 
 from guestwire.gateway.app import create_gateway, drain
-from guestwire.gateway.relay import hub, settling
+from guestwire.gateway.relay import hub, outbox_pump, settling
 from guestwire.net.logs import configure_logging
 from guestwire.net.server import Server
 from guestwire.net.signals import stop_signals
@@ -113,6 +113,7 @@ async def serve(order: Order, report: int) -> None:
     signal.signal(signal.SIGUSR1, arm)
     faulthandler.register(signal.SIGUSR2)  # where it hangs, if it does
     hub.TAKE_UP_PER_S = 200.0  # a life here is a second; of 16 chats all should be part of it
+    outbox_pump.MESSAGES_PER_S = 60.0  # nor does anybody say 60 things in a minute here, but in a second
     settling.SETTLE_S, settling.READS_APART_S = SETTLE_S, SETTLE_S / 5
     app = create_gateway(settings, fail_point=fail)
     async with stop_signals() as stop, Server(app, port=order.port, graceful_s=2):

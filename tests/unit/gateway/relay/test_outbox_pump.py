@@ -267,6 +267,23 @@ async def test_rate_limited_waits_as_long_as_told_and_keeps_the_order(w: World) 
     assert w.line.got == ["one", "one", "two"]
 
 
+async def test_no_more_than_seventy_of_a_flood_reach_the_provider_in_a_minute(tmp_path: Path) -> None:
+    """Ten at once, then one a second (T-22, D-08); nothing fails, and nothing overtakes."""
+    async with world(tmp_path, FakeClock()) as w:
+        texts = [f"{number}" for number in range(100)]
+        for text in texts:
+            await w.link.accept(text)
+        begun_at = w.clock.now()
+        sent_at: list[float] = []
+        w.fail = lambda name: sent_at.append(w.clock.now() - begun_at) if name == "after-write" else None
+        async with w.running():
+            await w.fates(100)
+    assert w.line.got == texts
+    assert sum(at <= 60 for at in sent_at) <= 70
+    assert sum(at < 0.6 for at in sent_at) == 10
+    assert sent_at[-1] < 92
+
+
 async def test_no_provider_holds_a_message_for_ever(w: World) -> None:
     """A wait that makes no sense counts as five minutes."""
     clock = w.clock
@@ -466,7 +483,7 @@ async def play(path: Path, troubles: list[str], kills: list[int], texts: list[st
                 for text in texts:
                     await w.link.accept(text)
                 accepted = True
-            w.pump._bucket._rate = 1e6
+            w.pump._bucket._rate = w.pump._messages._rate = 1e6
             w.line = SchedulesLine(w, troubles, got, doubtful, refused)
             killer = Killer(kills.pop(0) if kills else None)
             w.fail = killer.fail

@@ -94,7 +94,7 @@ class Gateway:
         )
         can = Capabilities(echo=provider.has_echo, history=True)
         self.pump.use(ByProvider(can, self.reader, self.clock), shows_ids=True)
-        self.pump._bucket._rate = 1e6
+        self.pump._bucket._rate = self.pump._messages._rate = 1e6
 
     def fail_point(self, _name: str) -> None:
         self.kill_in -= 1
