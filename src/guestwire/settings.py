@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cyclopts import ArgumentCollection
 
 __all__ = [
+    "DEFAULT_API",
     "EMULATED_DEPLOYMENT",
     "Api",
     "EmulatorSettings",
@@ -54,6 +55,9 @@ LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Api = Literal["web-messaging", "guest-session"]
 """What a provider speaks."""
+
+DEFAULT_API: Api = "guest-session"
+"""What demo and gateway speak with an emulator unless told otherwise."""
 
 
 def _secret(_type: object, tokens: Sequence[Token]) -> Secret:
@@ -200,6 +204,17 @@ class ProviderSettings:
         if self.base_url:
             return f"ws{self.resolved_base_url.removeprefix('http')}/ws"
         return f"wss://{socket_host(region_domain(self.region))}/ws"
+
+    def check_identity(self) -> None:
+        """Check that it is set who we are to the provider: a deployment, or an OAuth client.
+
+        Raises:
+            ConfigError: It is not.
+        """
+        if self.resolved_api == "web-messaging":
+            self.deployment()
+        else:
+            self.credentials()
 
     def credentials(self) -> tuple[str, Secret]:
         """Return client id and secret, reading the secret's file if one is named.

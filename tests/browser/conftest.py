@@ -21,7 +21,7 @@ from guestwire.emulator import Emulator
 from guestwire.gateway import create_gateway
 from guestwire.gateway.app import drain
 from guestwire.net.server import Server
-from guestwire.settings import EmulatorSettings, GatewaySettings
+from guestwire.settings import DEFAULT_API, Api, EmulatorSettings, GatewaySettings
 from guestwire.testing.fault_proxy import FaultProxy
 from tests.browser.ensure_browser import browser_tests_are_off, find_chromium
 
@@ -100,6 +100,7 @@ class Stack:
 async def running_stack(
     *,
     mode: Literal["relay", "direct"] = "relay",
+    api: Api = DEFAULT_API,
     wrap: Callable[[ASGIApp], ASGIApp] | None = None,
     gateway: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
@@ -109,6 +110,7 @@ async def running_stack(
 
     Args:
         mode: The gateway's.
+        api: What it speaks with the emulator; direct mode has the tutorial's only.
         wrap: Puts something around all that the gateway serves.
         gateway: More settings of the gateway.
         options: For `create_gateway`.
@@ -119,7 +121,7 @@ async def running_stack(
         emulator = await stack.enter_async_context(Emulator(settings))
         uplink = await stack.enter_async_context(FaultProxy("127.0.0.1", urlsplit(emulator.url).port or 0))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="guestwire-browser-"))
-        provider = emulator_provider(settings, emulator.url)
+        provider = emulator_provider(settings, emulator.url, api)
         if mode == "relay":
             provider = replace(provider, socket_url=f"ws://127.0.0.1:{uplink.port}/ws")
         gateway_settings = GatewaySettings(

@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError, Parameter
 from guestwire import __version__
 from guestwire.cli.config_table import config_table
 from guestwire.errors import ChatError
-from guestwire.settings import EmulatorSettings, GatewaySettings, Sources, settings_sources
+from guestwire.settings import DEFAULT_API, Api, EmulatorSettings, GatewaySettings, Sources, settings_sources
 
 __all__ = ["build_app", "run"]
 
@@ -43,17 +43,19 @@ def build_app() -> App:
     return app
 
 
-def _demo(*, port: int = 8000, emulator_port: int = 8001, browser: bool = True) -> None:
+def _demo(*, api: Api = DEFAULT_API, port: int = 8000, emulator_port: int = 8001, browser: bool = True) -> None:
     """Run the whole system on this machine: chat page, gateway, emulated org and agent desk.
 
     Args:
+        api: What gateway and emulator speak with each other: web-messaging as live orgs do, or guest-session, the
+            tutorial's API.
         port: Port of the chat page and the gateway; 0 takes a free one.
         emulator_port: Port of the emulator and its agent desk; 0 takes a free one.
         browser: Open the chat page in the browser.
     """
     from guestwire.cli.demo import run_demo
 
-    run_demo(port=port, emulator_port=emulator_port, opens_browser=browser)
+    run_demo(api=api, port=port, emulator_port=emulator_port, opens_browser=browser)
 
 
 def _serve_app(sources: Sources) -> App:

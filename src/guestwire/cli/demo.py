@@ -17,21 +17,21 @@ from guestwire.gateway import create_gateway
 from guestwire.net.logs import configure_logging
 from guestwire.net.server import Server
 from guestwire.net.signals import stop_signals
-from guestwire.settings import EmulatorSettings, GatewaySettings, ProviderSettings, has_desktop
+from guestwire.settings import Api, EmulatorSettings, GatewaySettings, ProviderSettings, has_desktop
 
 __all__ = ["run_demo"]
 
 
-def run_demo(*, port: int, emulator_port: int, opens_browser: bool) -> None:
-    """Run the demo until it is stopped.
+def run_demo(*, api: Api, port: int, emulator_port: int, opens_browser: bool) -> None:
+    """Run the demo until it is stopped; gateway and emulator speak `api` with each other.
 
     Raises:
         ConfigError: A port is taken.
     """
-    run(_demo(port, emulator_port, opens_browser=opens_browser))
+    run(_demo(api, port, emulator_port, opens_browser=opens_browser))
 
 
-async def _demo(port: int, emulator_port: int, *, opens_browser: bool) -> None:
+async def _demo(api: Api, port: int, emulator_port: int, *, opens_browser: bool) -> None:
     configure_logging("text", "warning")
     async with AsyncExitStack() as stack:
         stop = await stack.enter_async_context(stop_signals())
@@ -47,7 +47,7 @@ async def _demo(port: int, emulator_port: int, *, opens_browser: bool) -> None:
             raise
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="guestwire-demo-"))
         gateway_settings = GatewaySettings(
-            provider=emulator_provider(settings, emulator.url),
+            provider=emulator_provider(settings, emulator.url, api),
             port=port,
             upstream_start="open",  # the emulated bot greets
             log_file=Path(folder) / "sessions.sqlite3",
@@ -59,7 +59,7 @@ async def _demo(port: int, emulator_port: int, *, opens_browser: bool) -> None:
         gateway = await stack.enter_async_context(
             Server(create_gateway(gateway_settings), host=gateway_settings.host, port=port)
         )
-        sys.stdout.write(_welcome(gateway.url, emulator.desk_url))
+        sys.stdout.write(_welcome(api, gateway.url, emulator.desk_url))
         sys.stdout.flush()
         if opens_browser and has_desktop():
             await asyncio.to_thread(webbrowser.open, gateway.url)
@@ -67,17 +67,26 @@ async def _demo(port: int, emulator_port: int, *, opens_browser: bool) -> None:
     sys.stdout.write("\nStopped.\n")
 
 
-def emulator_provider(settings: EmulatorSettings, url: str) -> ProviderSettings:
+def emulator_provider(settings: EmulatorSettings, url: str, api: Api) -> ProviderSettings:
     """Return the settings with which a gateway uses the emulator at `url`."""
-    return ProviderSettings(base_url=url, client_id=settings.client_id, client_secret=settings.client_secret)
+    if api == "web-messaging":
+        return ProviderSettings(api=api, base_url=url, deployment_id=settings.deployment_id)
+    return ProviderSettings(api=api, base_url=url, client_id=settings.client_id, client_secret=settings.client_secret)
 
 
-def _welcome(chat_url: str, desk_url: str) -> str:
+_SPOKEN: dict[Api, str] = {
+    "web-messaging": "Web Messaging, the API of live orgs (--api guest-session: the tutorial's)",
+    "guest-session": "the tutorial's guest-session API (--api web-messaging: that of live orgs)",
+}
+
+
+def _welcome(api: Api, chat_url: str, desk_url: str) -> str:
     return f"""\
 Guestwire {__version__}: a whole chat system, running on this machine. Ctrl-C stops it.
 
   Chat, you are the guest:   {chat_url}/
   Desk, you are the agent:   {desk_url}
+  Between them:              {_SPOKEN[api]}
 
 Things to try
   1. Open the chat and write something: a bot greets, then a demo agent answers.

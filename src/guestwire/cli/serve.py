@@ -9,7 +9,7 @@ from guestwire.cli.demo import emulator_provider
 from guestwire.cli.running import run
 from guestwire.gateway import serve
 from guestwire.net.server import Server
-from guestwire.settings import EmulatorSettings, GatewaySettings
+from guestwire.settings import DEFAULT_API, EmulatorSettings, GatewaySettings
 
 __all__ = ["run_gateway"]
 
@@ -18,15 +18,16 @@ def run_gateway(settings: GatewaySettings) -> None:
     """Run the gateway until it is stopped; with no org configured it uses the emulator's default address.
 
     Raises:
-        ConfigError: The port is taken, or the credentials are missing.
+        ConfigError: The port is taken, or the credentials or the deployment are missing.
     """
     emulator = EmulatorSettings()
     emulator_url = f"http://{emulator.host}:{emulator.port}"
     uses_emulator = settings.provider.is_unset
     if uses_emulator:
-        settings = replace(settings, provider=emulator_provider(emulator, emulator_url))
+        api = settings.provider.api or DEFAULT_API
+        settings = replace(settings, provider=emulator_provider(emulator, emulator_url, api))
 
-    settings.provider.credentials()  # before the port is bound: a missing one is the nearer mistake
+    settings.provider.check_identity()  # before the port is bound: a missing one is the nearer mistake
 
     def announce(server: Server) -> None:
         sys.stdout.write(
