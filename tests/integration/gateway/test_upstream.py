@@ -503,7 +503,8 @@ async def test_a_refusal_that_is_slower_than_the_pongs_is_shown_at_its_message(w
         await w.send("first")
         await w.settled(first="delivered")
         w.switch(FaultName.DELAY_FRAMES, delayMs=200)
-        w.session.upstream._pump._bucket = TokenBucket(rate=1, burst=1000)  # type: ignore[attr-defined]
+        pump = w.session.upstream._pump  # type: ignore[attr-defined]
+        pump._bucket = pump._messages = TokenBucket(rate=1, burst=1000)
         text = ""
         for number in range(40):  # until the provider has had enough
             text = f"m{number}"

@@ -417,7 +417,8 @@ async def test_told_to_wait_nothing_fails_and_the_order_is_kept(w: World, names:
     offer(w, *names)
     texts = [f"m{number}" for number in range(40)]
     async with w.gateway():
-        w.session.upstream._pump._bucket = TokenBucket(rate=1, burst=1000)  # type: ignore[attr-defined]
+        pump = w.session.upstream._pump  # type: ignore[attr-defined]
+        pump._bucket = pump._messages = TokenBucket(rate=1, burst=1000)
         accepting = asyncio.create_task(accept_all(w, texts))
 
         async def is_held() -> bool:
