@@ -6,7 +6,7 @@ import asyncio
 
 from guestwire.gateway.log import OutboxState
 from guestwire.gateway.relay import bodies
-from guestwire.gateway.relay.interface import SessionLink
+from guestwire.gateway.relay.interface import BasicUpstream, SessionLink
 from guestwire.model.events import Fate
 
 
@@ -22,7 +22,7 @@ class BusyUpstreams:
         return self.made[-1]
 
 
-class BusyUpstream:
+class BusyUpstream(BasicUpstream):
     """See `guestwire.gateway.relay.interface.Upstream`."""
 
     def __init__(self, session: SessionLink, retry_after: float) -> None:

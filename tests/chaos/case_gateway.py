@@ -23,14 +23,14 @@ from typing import Any
 import uvloop
 
 from guestwire.gateway.app import create_gateway
-from guestwire.gateway.relay.interface import SessionLink
+from guestwire.gateway.relay.interface import BasicUpstream, SessionLink
 from guestwire.model.events import Message
 from guestwire.net import server, uvicorn_protocols
 from guestwire.protocols.guest_session import relay
 from guestwire.settings import GatewaySettings, ProviderSettings, Secret
 
 
-class Silent:
+class Silent(BasicUpstream):
     """An upstream that does nothing by itself."""
 
     def start(self) -> None:

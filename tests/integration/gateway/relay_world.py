@@ -16,7 +16,7 @@ from guestwire.errors import LocalProtocolError
 from guestwire.gateway.app import create_gateway, drain
 from guestwire.gateway.log import OutboxState
 from guestwire.gateway.relay import bodies
-from guestwire.gateway.relay.interface import FailPoint, SessionLink, no_fail_point
+from guestwire.gateway.relay.interface import BasicUpstream, FailPoint, SessionLink, no_fail_point
 from guestwire.model.events import ConversationStatus, ConversationUpdated, Event, Fate, Message, Typing
 from guestwire.model.http import HttpAnswer, HttpRequest
 from guestwire.model.ids import SessionId
@@ -31,7 +31,7 @@ SESSIONS = "/api/v2/chat/guestsessions"
 PROVIDER = ProviderSettings(base_url="http://127.0.0.1:9", client_id="id", client_secret=Secret("canary-client-5ecret"))
 
 
-class FakeUpstream:
+class FakeUpstream(BasicUpstream):
     """Delivers what is in the outbox to a list, and says what the test wants the provider to say."""
 
     def __init__(self, session: SessionLink, heard: list[str]) -> None:

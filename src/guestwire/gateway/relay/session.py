@@ -7,7 +7,7 @@ log itself; what passes through here to them is only what is not kept.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -15,7 +15,13 @@ import msgspec
 from guestwire.errors import ERRORS, LocalProtocolError, MessageRejected
 from guestwire.gateway.log import NewRecord, Outgoing, SessionLog, SessionRow, SessionState
 from guestwire.gateway.relay import bodies
-from guestwire.gateway.relay.interface import FailPoint, Upstream, UpstreamFactory, no_fail_point
+from guestwire.gateway.relay.interface import (
+    Authorization,
+    FailPoint,
+    Upstream,
+    UpstreamFactory,
+    no_fail_point,
+)
 from guestwire.gateway.relay.tokens import now_ms
 from guestwire.model.content import ContentItem
 from guestwire.model.events import (
@@ -165,6 +171,16 @@ class RelaySession:
     def details(self) -> GuestDetails:
         """Who the guest is."""
         return unpack_details(self._row.details)
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """See `SessionLink.attributes`."""
+        return {}
+
+    @property
+    def authorization(self) -> Authorization | None:
+        """See `SessionLink.authorization`."""
+        return None
 
     @property
     def provider_ref(self) -> bytes:
@@ -383,6 +399,9 @@ class RelaySession:
                 case _:
                     pass  # receipts are the outbox's, states of the connection our own, unknown frames nobody's
         await self._append(records, last, newest)
+
+    def offer_changed(self) -> None:
+        """See `SessionLink.offer_changed`."""
 
     async def aclose(self) -> None:
         """Stop the upstream; the conversation goes on."""

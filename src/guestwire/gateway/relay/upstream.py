@@ -39,7 +39,7 @@ from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.durable import until_kept
 from guestwire.gateway.relay.handshakes import PacedTransport
 from guestwire.gateway.relay.history import HistoryReader
-from guestwire.gateway.relay.interface import FailPoint, SessionLink, Upstream, no_fail_point
+from guestwire.gateway.relay.interface import BasicUpstream, FailPoint, SessionLink, Upstream, no_fail_point
 from guestwire.gateway.relay.join_hold import HOLD_S, JoinHold
 from guestwire.gateway.relay.outbox_pump import OutboxPump
 from guestwire.gateway.relay.provider_line import Capabilities
@@ -145,7 +145,7 @@ class GuestSessionUpstreams:
         return GuestSessionUpstream(session, self)
 
 
-class GuestSessionUpstream:
+class GuestSessionUpstream(BasicUpstream):
     """See `interface.Upstream`."""
 
     def __init__(self, session: SessionLink, shared: GuestSessionUpstreams) -> None:

@@ -13,7 +13,7 @@ from guestwire.gateway.log import NewRecord, SqliteSessionLog
 from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.relay.downstream import Downstream
 from guestwire.gateway.relay.hub import Hub
-from guestwire.gateway.relay.interface import FailPoint, SessionLink, no_fail_point
+from guestwire.gateway.relay.interface import BasicUpstream, FailPoint, SessionLink, no_fail_point
 from guestwire.gateway.relay.tokens import now_ms
 from guestwire.model.ids import SessionId
 from guestwire.model.secret import Secret
@@ -66,7 +66,7 @@ class HeldSocket:
 
 
 @dataclass
-class StubUpstream:
+class StubUpstream(BasicUpstream):
     session: SessionLink
     calls: list[str] = field(default_factory=list)
 
