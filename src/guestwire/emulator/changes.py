@@ -12,12 +12,16 @@ from guestwire.model.ids import SessionId
 __all__ = [
     "AgentsChanged",
     "Change",
+    "ConnectionLimitReached",
     "ConversationChanged",
+    "DeploymentChanged",
     "EntryAdded",
     "FaultsChanged",
     "GarbageSent",
     "Listener",
+    "LoggedOut",
     "SessionsExpired",
+    "SignedInElsewhere",
     "SocketsDropped",
     "Typed",
     "WasReset",
@@ -69,6 +73,32 @@ class SessionsExpired:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedInElsewhere:
+    """Whoever has one of these sessions of Web Messaging signed in on another device, so they are over here."""
+
+    session_ids: frozenset[SessionId]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOut:
+    """This user signed out of every session."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimitReached:
+    """Every session of Web Messaging loses its oldest connection, as by one too many."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentChanged:
+    """A deployment was added, changed or deleted."""
+
+    deployment_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SocketsDropped:
     """Every guest's connection breaks, without a close frame."""
 
@@ -85,11 +115,15 @@ class WasReset:
 
 Change: TypeAlias = (
     AgentsChanged
+    | ConnectionLimitReached
     | ConversationChanged
+    | DeploymentChanged
     | EntryAdded
     | Typed
     | FaultsChanged
+    | LoggedOut
     | SessionsExpired
+    | SignedInElsewhere
     | SocketsDropped
     | GarbageSent
     | WasReset

@@ -11,11 +11,15 @@ import msgspec
 from guestwire.emulator.changes import (
     AgentsChanged,
     Change,
+    ConnectionLimitReached,
     ConversationChanged,
+    DeploymentChanged,
     EntryAdded,
     FaultsChanged,
     GarbageSent,
+    LoggedOut,
     SessionsExpired,
+    SignedInElsewhere,
     SocketsDropped,
     Typed,
     WasReset,
@@ -136,6 +140,8 @@ class DeskFeed:
             case WasReset():
                 return [self._snapshot()]
             case SessionsExpired() | SocketsDropped() | GarbageSent():
+                return []
+            case DeploymentChanged() | SignedInElsewhere() | LoggedOut() | ConnectionLimitReached():
                 return []
             case _:
                 assert_never(change)

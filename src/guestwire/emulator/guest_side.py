@@ -50,7 +50,7 @@ class GuestSide:
         """
         if conversation.stage is Stage.ENDED:
             return
-        name = conversation.guest.name
+        name = conversation.guest_name
         self._org.add_entry(conversation, "guest", text, name=name, content=content, client_id=client_id, origin=origin)
         if conversation.stage is Stage.BOT and self._org.is_flow_published:
             self._answer(conversation, text, content)
@@ -89,7 +89,7 @@ class GuestSide:
 
     def _greet(self, conversation: Conversation) -> None:
         self._org.mark_greeted(conversation)
-        self._say(conversation, self._flow.greet(conversation.guest.name))
+        self._say(conversation, self._flow.greet(conversation.guest_name))
 
     def _answer(self, conversation: Conversation, text: str, content: tuple[ContentItem, ...]) -> None:
         answer = self._flow.answer(text, content)

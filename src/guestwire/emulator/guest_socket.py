@@ -14,11 +14,15 @@ from typing import assert_never
 from guestwire.emulator.changes import (
     AgentsChanged,
     Change,
+    ConnectionLimitReached,
     ConversationChanged,
+    DeploymentChanged,
     EntryAdded,
     FaultsChanged,
     GarbageSent,
+    LoggedOut,
     SessionsExpired,
+    SignedInElsewhere,
     SocketsDropped,
     Typed,
     WasReset,
@@ -122,7 +126,7 @@ class GuestSockets:
             case FaultsChanged():
                 for connection in self._all():
                     connection.stall_or_go_on()
-            case AgentsChanged():
+            case AgentsChanged() | DeploymentChanged() | SignedInElsewhere() | LoggedOut() | ConnectionLimitReached():
                 pass
             case _:
                 assert_never(change)

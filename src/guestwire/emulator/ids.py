@@ -52,9 +52,9 @@ class Ids:
         """Return the next opaque token of a kind: 43 characters of `A-Z a-z 0-9 - _`."""
         return base64.urlsafe_b64encode(self._digest(kind, str(self._next(kind)))).rstrip(b"=").decode()
 
-    def signing_key(self) -> bytes:
-        """Return the key that signs session tokens; it never leaves the process."""
-        return self._digest("signing-key", "")
+    def signing_key(self, purpose: str = "") -> bytes:
+        """Return the key that signs for a purpose, session tokens unless told; it never leaves the process."""
+        return self._digest("signing-key", purpose)
 
     def _next(self, kind: str) -> int:
         self._drawn[kind] += 1

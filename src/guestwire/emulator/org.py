@@ -6,15 +6,19 @@ change synchronously to those who subscribed. It is bounded: old ended conversat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal
+
+import msgspec
 
 from guestwire.emulator.changes import (
     AgentsChanged,
     Change,
     ConversationChanged,
+    DeploymentChanged,
     EntryAdded,
     FaultsChanged,
     Listener,
@@ -24,18 +28,22 @@ from guestwire.emulator.changes import (
 )
 from guestwire.emulator.clock import EmulatorClock
 from guestwire.emulator.faults import CAPABILITIES, FaultName, Faults
+from guestwire.emulator.files import FileRecord, Files
 from guestwire.emulator.ids import Ids
 from guestwire.emulator.records import (
     STAGES,
     AccessToken,
     Agent,
     Conversation,
+    DeploymentRecord,
     Entry,
     GuestSessionRecord,
+    GuestUser,
     OAuthClient,
     Sender,
     Stage,
 )
+from guestwire.emulator.signed_paths import SignedPaths
 from guestwire.emulator.tokens import SessionTokens
 from guestwire.errors import LocalProtocolError
 from guestwire.model.content import ContentItem
@@ -43,7 +51,7 @@ from guestwire.model.ids import ConversationId, SessionId
 from guestwire.model.secret import Secret
 from guestwire.protocols.guest_session.session import GuestDetails
 
-__all__ = ["MAX_ENDED", "Org"]
+__all__ = ["MAX_ENDED", "MAX_SESSIONS", "USERS", "Org"]
 
 MAX_ENDED = 1000
 """Ended conversations that are kept, with their sessions; the oldest go first."""
@@ -53,6 +61,25 @@ MAX_SESSIONS = 10_000
 
 MAX_ACCESS_TOKENS = 10_000
 """Access tokens kept; a client that asks for one per call must not fill the memory."""
+
+MAX_DEPLOYMENTS = 100
+MAX_ID_CHARS = 64
+MAX_DURATION_S = 550 * 86_400
+"""Eighteen months (web-messaging §2.7)."""
+
+MAX_FILE_KB = 25_000
+"""More than the platform's 10 MB, so that it can be tried; all of it is kept in memory."""
+
+DOWNLOAD_S = 600.0
+"""A download URL is good for about ten minutes (web-messaging §5)."""
+
+DOWNLOADS_PATH = "/api/v2/downloads/"
+
+USERS = (
+    GuestUser(id="nora", first_name="Nora", last_name="Berg", email="nora.berg@example.com"),
+    GuestUser(id="tomas", first_name="Tomas", last_name="Lund", email="tomas.lund@example.com"),
+)
+"""Who can sign in at the emulator's identity provider."""
 
 
 class Org:
@@ -66,6 +93,9 @@ class Org:
         sessions: Guest sessions by id, oldest first.
         conversations: By id, oldest first.
         agents: By id, in the order of their coming.
+        deployments: Messenger deployments by id; changed by `add_deployment`, `change_deployment`, `delete_deployment`.
+        users: Who can sign in, by id.
+        files: All files, of guests and agents.
         queue_name: The one queue.
     """
 
@@ -78,9 +108,11 @@ class Org:
         access_token_ttl_s: float = 3600.0,
         session_ttl_s: float = 86_400.0,
         capabilities: Iterable[FaultName] = (),
+        deployments: Iterable[DeploymentRecord] = (),
     ) -> None:
         """Set the org up; lifetimes are in seconds of its clock, `capabilities` are on from the start."""
         self._initial_clients = tuple(clients)
+        self._initial_deployments = tuple(deployments)
         self._access_token_ttl = timedelta(seconds=access_token_ttl_s)
         self._session_ttl = timedelta(seconds=session_ttl_s)
         self._listeners: list[Listener] = []
@@ -93,11 +125,15 @@ class Org:
         self.seed = seed
         self.ids = Ids(seed)
         self._session_tokens = SessionTokens(self.ids.signing_key())
+        self.signed_paths = SignedPaths(self.ids.signing_key("paths"))
         self.clients = {client.client_id: client for client in self._initial_clients}
         self._access_tokens: dict[str, AccessToken] = {}
         self.sessions: dict[SessionId, GuestSessionRecord] = {}
         self.conversations: dict[ConversationId, Conversation] = {}
         self.agents: dict[str, Agent] = {}
+        self.deployments = {one.id: one for one in self._initial_deployments}
+        self.users = {user.id: user for user in USERS}
+        self.files = Files()
 
     # --- subscribers ---------------------------------------------------------------------------------------------
 
@@ -174,6 +210,62 @@ class Org:
             token.expires_at = min(token.expires_at, now)
         return len(self._access_tokens)
 
+    # --- deployments ---------------------------------------------------------------------------------------------
+
+    def add_deployment(self, deployment: DeploymentRecord) -> DeploymentRecord:
+        """Add a deployment, or replace the one of that id.
+
+        Raises:
+            ValueError: There are too many, or a switch has a value that it can't have.
+        """
+        if deployment.id not in self.deployments and len(self.deployments) >= MAX_DEPLOYMENTS:
+            raise ValueError(f"There are {MAX_DEPLOYMENTS} deployments already: delete one.")
+        checked = _checked(asdict(deployment))
+        self.deployments[checked.id] = checked
+        self.publish(DeploymentChanged(checked.id))
+        return checked
+
+    def change_deployment(self, deployment_id: str, **changes: object) -> DeploymentRecord:
+        """Change switches of a deployment, by the names of `DeploymentRecord`; open sessions obey them at once.
+
+        Raises:
+            KeyError: There is no such deployment.
+            ValueError: There is no such switch, or it can't have that value; nothing was changed.
+        """
+        known = self.deployments[deployment_id]
+        unknown = changes.keys() - {field.name for field in fields(DeploymentRecord)} | changes.keys() & {"id"}
+        if unknown:
+            raise ValueError(f"A deployment has no {', '.join(sorted(unknown))} that can be changed.")
+        changed = _checked({**asdict(known), **changes, "version": known.version + 1})
+        self.deployments[deployment_id] = changed
+        self.publish(DeploymentChanged(deployment_id))
+        return changed
+
+    def delete_deployment(self, deployment_id: str) -> None:
+        """Delete a deployment; its sessions can't be opened again.
+
+        Raises:
+            KeyError: There is no such deployment.
+        """
+        del self.deployments[deployment_id]
+        self.publish(DeploymentChanged(deployment_id))
+
+    # --- files ---------------------------------------------------------------------------------------------------
+
+    def add_file(self, name: str, mime: str, data: bytes) -> FileRecord:
+        """Keep a file, for a while (`Files`)."""
+        record = FileRecord(self.ids.new_id("file"), name, mime, data, self.clock.utc())
+        self.files.add(record)
+        return record
+
+    def find_file(self, file_id: str) -> FileRecord | None:
+        """Return a file; None when there is none, or none any more."""
+        return self.files.find(file_id, self.clock.utc())
+
+    def download_path(self, file_id: str) -> str:
+        """Return the path, with a query, where a file can be downloaded for ten minutes."""
+        return self.signed_paths.sign(f"{DOWNLOADS_PATH}{file_id}", until=self.clock.utc().timestamp() + DOWNLOAD_S)
+
     # --- guest sessions ------------------------------------------------------------------------------------------
 
     def create_session(self, details: GuestDetails) -> tuple[GuestSessionRecord, Secret]:
@@ -191,6 +283,24 @@ class Org:
         token = self._session_tokens.sign(session.id, session.token_id, issued_at=now, expires_at=session.expires_at)
         return session, Secret(token)
 
+    def begin_session(self, deployment_id: str) -> GuestSessionRecord:
+        """Begin a session of Web Messaging, whose token the guest made; how long it lives is told afterwards."""
+        session = GuestSessionRecord(
+            id=SessionId(self.ids.new_id("session")),
+            details=GuestDetails(),
+            token_id="",
+            expires_at=self.clock.utc(),
+            protocol="web-messaging",
+            deployment_id=deployment_id,
+        )
+        self.sessions[session.id] = session
+        self._forget_old_sessions()
+        return session
+
+    def extend_session(self, session: GuestSessionRecord, expires_at: datetime) -> None:
+        """Note until when a session of Web Messaging lives."""
+        session.expires_at = expires_at
+
     @property
     def session_ttl_s(self) -> int:
         """Whole seconds that a session token lives."""
@@ -206,7 +316,7 @@ class Org:
             return None
         claims = self._session_tokens.verify(token)
         session = self.sessions.get(SessionId(session_id))
-        if claims is None or session is None or self.has_expired(session):
+        if claims is None or session is None or not session.token_id or self.has_expired(session):
             return None
         is_own = claims.session_id == session.id and claims.token_id == session.token_id
         return session if is_own and claims.expires_at_s > self.clock.utc().timestamp() else None
@@ -215,22 +325,29 @@ class Org:
         """Return whether the session's token is worth nothing any more."""
         return session.expires_at <= self.clock.utc()
 
-    def expire_sessions(self) -> int:
-        """Have every session token issued so far expire now; return how many did."""
+    def expire_sessions(self, session_ids: Iterable[str] | None = None) -> int:
+        """Have these sessions expire now, None for every one that there is; return how many did."""
         now = self.clock.utc()
-        valid = [session for session in self.sessions.values() if not self.has_expired(session)]
+        wanted = None if session_ids is None else set(session_ids)
+        valid = [
+            session
+            for session in self.sessions.values()
+            if not self.has_expired(session) and (wanted is None or session.id in wanted)
+        ]
         for session in valid:
             session.expires_at = now
         self.publish(SessionsExpired(frozenset(session.id for session in valid)))
         return len(valid)
 
     def advance_clock(self, seconds: float) -> None:
-        """Let time pass; sessions that expire meanwhile are published.
+        """Let time pass; guest sessions that expire meanwhile are published.
+
+        Those of Web Messaging learn it when they next ask something (web-messaging §2.7).
 
         Raises:
             ValueError: The clock can't go there.
         """
-        valid = [session for session in self.sessions.values() if not self.has_expired(session)]
+        valid = [one for one in self.sessions.values() if one.protocol == "guest-session" and not self.has_expired(one)]
         self.clock.advance(seconds)
         expired = frozenset(session.id for session in valid if self.has_expired(session))
         if expired:
@@ -246,15 +363,22 @@ class Org:
         return self.conversations.get(session.conversation_id)
 
     def open_conversation(self, session: GuestSessionRecord) -> Conversation:
-        """Return the session's conversation; there is one from now on."""
+        """Return the session's conversation; there is one from now on.
+
+        With Web Messaging another one begins after the end of the last.
+        """
         known = self.conversation_of(session.id)
-        if known is not None:
+        if known is not None and (known.stage is not Stage.ENDED or session.protocol == "guest-session"):
             return known
+        if known is not None:
+            session.earlier.append(known.id)
         conversation = Conversation(
             id=ConversationId(self.ids.new_id("conversation")),
             session_id=session.id,
             guest=session.details,
             started_at=self.clock.utc(),
+            protocol=session.protocol,
+            deployment_id=session.deployment_id,
         )
         session.conversation_id = conversation.id
         self.conversations[conversation.id] = conversation
@@ -264,6 +388,23 @@ class Org:
         """Note that the guest opened or lost a connection."""
         conversation.connections += change
         self.publish(ConversationChanged(conversation))
+
+    def describe_guest(
+        self, conversation: Conversation, *, attributes: Mapping[str, str], user: GuestUser | None
+    ) -> None:
+        """Note what the guest's page told of the guest, and who has signed in.
+
+        The attributes `name`, `email` and `externalContactId` say who the guest is [D].
+        """
+        guest = GuestDetails(
+            name=attributes.get("name"),
+            email=user.email if user else attributes.get("email"),
+            external_contact_id=attributes.get("externalContactId"),
+        )
+        known = (conversation.guest, conversation.attributes, conversation.user)
+        if known != (guest, attributes, user):
+            conversation.guest, conversation.attributes, conversation.user = guest, dict(attributes), user
+            self.publish(ConversationChanged(conversation))
 
     def mark_greeted(self, conversation: Conversation) -> None:
         """Note that the flow has taken the conversation up."""
@@ -278,29 +419,47 @@ class Org:
         name: str | None = None,
         content: tuple[ContentItem, ...] = (),
         client_id: str | None = None,
+        entry_id: str | None = None,
+        in_reply_to: str | None = None,
+        avatar: str | None = None,
+        is_authenticated: bool = False,
         origin: object = None,
     ) -> Entry:
-        """Add a line, whether or not there is one like it; `origin` is the guest's connection that it came by."""
+        """Add a line, whether or not there is one like it; `origin` is the guest's connection that it came by.
+
+        Without an `entry_id` it gets one.
+        """
         entry = Entry(
-            id=self.ids.ordered_id(f"entry of {conversation.id}"),
+            id=entry_id or self._entry_id(conversation),
             sender=sender,
             text=text,
             at=self.clock.utc(),
             name=name,
             content=content,
             client_id=client_id,
+            in_reply_to=in_reply_to,
+            avatar=avatar,
+            is_authenticated=is_authenticated,
         )
         conversation.entries.append(entry)
         self.publish(EntryAdded(conversation, entry, origin))
         return entry
+
+    def _entry_id(self, conversation: Conversation) -> str:
+        entry_id = self.ids.ordered_id(f"entry of {conversation.id}")
+        # Web Messaging's ids are 32 hexadecimal digits (web-messaging §4.4).
+        return entry_id if conversation.protocol == "guest-session" else entry_id.replace("-", "")
 
     def transcript(self, session_id: SessionId) -> tuple[Entry, ...]:
         """Return what was said in a session, by whom, in order: the truth that tests compare with.
 
         A message that the guest wrote twice is there twice; of more than `MAX_ENTRIES` lines the last ones are.
         """
-        conversation = self.conversation_of(session_id)
-        return () if conversation is None else tuple(e for e in conversation.entries if e.sender != "system")
+        session = self.sessions.get(session_id)
+        if session is None:
+            return ()
+        conversations = (self.conversations.get(one) for one in (*session.earlier, session.conversation_id) if one)
+        return tuple(e for one in conversations if one is not None for e in one.entries if e.sender != "system")
 
     def history(self, session_id: SessionId, after: str | None) -> list[Entry]:
         """Return what the history shows of a session by now, behind the id `after`, oldest first."""
@@ -366,6 +525,11 @@ class Org:
         self.publish(AgentsChanged())
         return agent
 
+    def change_agent(self, agent: Agent, *, avatar: str | None) -> None:
+        """Give an agent another picture, None for one that the emulator draws."""
+        agent.avatar = avatar
+        self.publish(AgentsChanged())
+
     def set_on_queue(self, agent: Agent, *, on_queue: bool) -> None:
         """Put an agent on or off queue; chats they have stay theirs."""
         if agent.on_queue is not on_queue:
@@ -391,7 +555,13 @@ class Org:
         ended.sort(key=_ended_at)
         for conversation in ended[: len(ended) - MAX_ENDED]:
             del self.conversations[conversation.id]
-            self.sessions.pop(conversation.session_id, None)
+            session = self.sessions.get(conversation.session_id)
+            if session is None:
+                continue
+            if session.conversation_id == conversation.id:
+                del self.sessions[session.id]
+            else:
+                session.earlier.remove(conversation.id)
 
     def _forget_old_sessions(self) -> None:
         excess = len(self.sessions) - MAX_SESSIONS
@@ -400,12 +570,27 @@ class Org:
         idle = (session for session in self.sessions.values() if not self._is_connected(session))
         for session in list(islice(idle, excess)):
             del self.sessions[session.id]
-            if session.conversation_id is not None:
-                self.conversations.pop(session.conversation_id, None)
+            for conversation_id in (*session.earlier, session.conversation_id):
+                if conversation_id is not None:
+                    self.conversations.pop(conversation_id, None)
 
     def _is_connected(self, session: GuestSessionRecord) -> bool:
         conversation = self.conversation_of(session.id)
         return conversation is not None and conversation.connections > 0
+
+
+def _checked(values: Mapping[str, object]) -> DeploymentRecord:
+    try:
+        deployment = msgspec.convert(values, DeploymentRecord)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"The deployment can't be like that: {error}.") from None
+    if not 1 <= len(deployment.id) <= MAX_ID_CHARS:
+        raise ValueError(f"Expected an id of 1 to {MAX_ID_CHARS} characters.")
+    if not 1 <= deployment.session_duration_s <= MAX_DURATION_S or not 0 <= deployment.max_file_kb <= MAX_FILE_KB:
+        raise ValueError(
+            f"Expected 1 to {MAX_DURATION_S} seconds for a session, and 0 to {MAX_FILE_KB} kilobytes for a file."
+        )
+    return deployment
 
 
 def _ended_at(conversation: Conversation) -> datetime:

@@ -13,11 +13,12 @@ from guestwire.emulator.clock import EmulatorClock
 from guestwire.emulator.demo_agent import DemoAgent
 from guestwire.emulator.faults import FaultName
 from guestwire.emulator.org import Org
-from guestwire.emulator.records import OAuthClient
+from guestwire.emulator.records import DeploymentRecord, OAuthClient
 from guestwire.emulator.session_routes import SOCKET_PATH
 from guestwire.model.secret import Secret
 from guestwire.net.clock import Clock
 from guestwire.net.server import Server
+from guestwire.protocols.web_messaging.deployment import config_path
 from guestwire.settings import EmulatorSettings
 
 __all__ = ["Emulator"]
@@ -62,6 +63,7 @@ class Emulator:
             access_token_ttl_s=self.settings.access_token_ttl_s,
             session_ttl_s=self.settings.session_ttl_s,
             capabilities=_capabilities(self.settings),
+            deployments=[DeploymentRecord(id=self.settings.deployment_id)],
         )
         self._server: Server | None = None
         self._stack: contextlib.AsyncExitStack | None = None
@@ -104,6 +106,21 @@ class Emulator:
     def ws_url(self) -> str:
         """Where guests' WebSockets connect on this machine, without a query."""
         return f"{self._running.ws_url}{SOCKET_PATH}"
+
+    @property
+    def deployment_id(self) -> str:
+        """Id of the Messenger deployment that there is from the start."""
+        return self.settings.deployment_id
+
+    @property
+    def messaging_url(self) -> str:
+        """Where guests' sockets of Web Messaging connect on this machine, without path and query."""
+        return self._running.ws_url
+
+    @property
+    def config_url(self) -> str:
+        """The public configuration of that deployment."""
+        return f"{self.url}{config_path(self.deployment_id)}"
 
     @property
     def desk_url(self) -> str:

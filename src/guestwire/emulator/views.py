@@ -57,6 +57,8 @@ class GuestView(_View, frozen=True, kw_only=True):
     name: str | UnsetType = UNSET
     email: str | UnsetType = UNSET
     external_contact_id: str | UnsetType = UNSET
+    attributes: dict[str, str] | UnsetType = UNSET
+    signed_in_as: str | UnsetType = UNSET
 
 
 class EntryView(_View, frozen=True, kw_only=True):
@@ -68,6 +70,9 @@ class EntryView(_View, frozen=True, kw_only=True):
     at: int
     name: str | UnsetType = UNSET
     content: list[dict[str, object]] | UnsetType = UNSET
+    avatar: str | UnsetType = UNSET
+    in_reply_to: str | UnsetType = UNSET
+    authenticated: bool | UnsetType = UNSET
 
 
 class ConversationView(_View, frozen=True, kw_only=True):
@@ -80,6 +85,8 @@ class ConversationView(_View, frozen=True, kw_only=True):
     guest: GuestView
     started_at: int
     connections: int
+    protocol: str
+    deployment_id: str | UnsetType = UNSET
     agent_id: str | UnsetType = UNSET
     agent_name: str | UnsetType = UNSET
     queued_at: int | UnsetType = UNSET
@@ -202,12 +209,16 @@ def conversation_view(conversation: Conversation, *, with_entries: bool = True) 
         status=conversation.status,
         stage=conversation.stage,
         guest=GuestView(
-            name=_present(guest.name),
+            name=_present(conversation.guest_name),
             email=_present(guest.email),
             external_contact_id=_present(guest.external_contact_id),
+            attributes=dict(conversation.attributes) or UNSET,
+            signed_in_as=conversation.user.id if conversation.user else UNSET,
         ),
         started_at=epoch_ms(conversation.started_at),
         connections=conversation.connections,
+        protocol=conversation.protocol,
+        deployment_id=_present(conversation.deployment_id),
         agent_id=_present(conversation.agent_id),
         agent_name=_present(conversation.agent_name),
         queued_at=_moment(conversation.queued_at),
@@ -230,6 +241,9 @@ def entry_view(entry: Entry) -> EntryView:
         at=epoch_ms(entry.at),
         name=_present(entry.name),
         content=[item.raw for item in entry.content] if entry.content else UNSET,
+        avatar=_present(entry.avatar),
+        in_reply_to=_present(entry.in_reply_to),
+        authenticated=entry.is_authenticated or UNSET,
     )
 
 
