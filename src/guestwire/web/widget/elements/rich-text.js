@@ -2,7 +2,10 @@
 
 /** @import { RichNode } from "../core/richtext.js" */
 
-import { el } from "./dom.js";
+import { el, setAttributes } from "./dom.js";
+
+/** @type {Record<"bold" | "italic" | "strike" | "mark" | "code", keyof HTMLElementTagNameMap>} */
+const TAGS = { bold: "strong", italic: "em", strike: "s", mark: "mark", code: "code" };
 
 /**
  * @param {RichNode[]} nodes
@@ -11,10 +14,18 @@ import { el } from "./dom.js";
 export function drawRichText(nodes) {
   return nodes.map((node) => {
     switch (node.type) {
-      case "link":
-        return drawLink(node.href, ...drawRichText(node.children));
-      default:
+      case "text":
         return node.text;
+      case "code-block":
+        // It may be wider than the bubble: who has no pointer scrolls it with the keys.
+        return el("pre", { tabindex: 0 }, el("code", {}, node.text));
+      case "link": {
+        const link = drawLink(node.href, ...drawRichText(node.children));
+        setAttributes(link, { title: node.title });
+        return link;
+      }
+      default:
+        return el(TAGS[node.type], {}, ...("children" in node ? drawRichText(node.children) : [node.text]));
     }
   });
 }
