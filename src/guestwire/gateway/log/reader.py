@@ -165,7 +165,7 @@ def next_outgoing(connection: apsw.Connection, sid: SessionId) -> tuple[bool, Ou
         return False, None
     row = connection.execute(
         f"SELECT {OUTGOING_COLUMNS} FROM outbox"  # noqa: S608 - a constant
-        " WHERE sno = ? AND state IN ('accepted', 'sending', 'waiting') ORDER BY oseq LIMIT 1",
+        " WHERE sno = ? AND is_open = 1 ORDER BY oseq LIMIT 1",
         (sno,),
     ).fetchone()
     return True, None if row is None else outgoing_of(row)
@@ -205,9 +205,7 @@ def doubtful(connection: apsw.Connection, sid: SessionId) -> list[Outgoing] | No
 
 def count_open(connection: apsw.Connection) -> int:
     """See `SessionLog.count_open`."""
-    count = connection.execute(
-        "SELECT count(*) FROM outbox WHERE state IN ('accepted', 'sending', 'waiting')"  # all in one small index
-    ).get
+    count = connection.execute("SELECT count(*) FROM outbox WHERE is_open = 1").get  # all in one small index
     return int(count)
 
 

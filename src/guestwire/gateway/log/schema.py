@@ -10,6 +10,9 @@ The same tables serve PostgreSQL: plain types, no SQLite tricks in the statement
   sessions it works on in memory, read from these tables; a lock file makes sure that there is only one such process.
   PostgreSQL, with many writers, gets UNIQUE (sno, dedup_key).
 
+- Whether a message is open is a column of its own, for the index of the open ones. An index over `state IN (…)` had to
+  be looked at for every change of a state: 33 µs of the 49 of a message's three changes; they are 22 now.
+
 There is no column for the head: it is the newest `seq`, or the floor when all was trimmed, and can't disagree with
 the records.
 """
@@ -22,15 +25,16 @@ import apsw
 
 from guestwire.errors import ConfigError
 
-__all__ = ["CHECKPOINT_PAGES", "SCHEMA_VERSION", "check_library", "lock_store", "open_reader", "open_writer"]
+__all__ = ["BUSY_MS", "CHECKPOINT_PAGES", "SCHEMA_VERSION", "check_library", "lock_store", "open_reader", "open_writer"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # 3.7.0 to 3.51.2 can corrupt a WAL database when two connections write and checkpoint at once
 # (https://www.sqlite.org/wal.html#walresetbug). We have one writer, yet an operator's tool may open the file too.
 _OLDEST_SQLITE = (3, 51, 3)
 
-_BUSY_MS = 5000
+BUSY_MS = 5000
+"""How long a thread waits for another program's lock; the event loop does not."""
 _LOCK_MS = 1000  # one that was killed lets go at once, one that is stopping within this; another one never will
 CHECKPOINT_PAGES = 4000
 """16 MiB of write-ahead log, then the writer moves it into the database; not tuned by measurement."""
@@ -85,6 +89,7 @@ CREATE TABLE outbox (
     body BLOB NOT NULL,
     body_hash BLOB NOT NULL,
     state TEXT NOT NULL,
+    is_open INTEGER NOT NULL DEFAULT 1,
     attempts INTEGER NOT NULL DEFAULT 0,
     sent_at_ms BIGINT,
     retry_at_ms BIGINT,
@@ -94,7 +99,7 @@ CREATE TABLE outbox (
     fence INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX outbox_oseq ON outbox (sno, oseq);
-CREATE INDEX outbox_open ON outbox (sno, oseq) WHERE state IN ('accepted', 'sending', 'waiting');
+CREATE INDEX outbox_open ON outbox (sno, oseq) WHERE is_open = 1;
 CREATE TABLE resume (
     token_hash BLOB PRIMARY KEY,
     sno INTEGER NOT NULL REFERENCES session (sno) ON DELETE CASCADE,
@@ -110,6 +115,14 @@ CREATE TABLE idempotency (
 );
 CREATE INDEX idempotency_sid ON idempotency (sid);
 CREATE INDEX idempotency_created ON idempotency (created_ms);
+"""
+
+_FROM_1 = """
+ALTER TABLE outbox ADD COLUMN is_open INTEGER NOT NULL DEFAULT 1;
+UPDATE outbox SET is_open = 0 WHERE state NOT IN ('accepted', 'sending', 'waiting');
+DROP INDEX outbox_open;
+CREATE INDEX outbox_open ON outbox (sno, oseq) WHERE is_open = 1;
+UPDATE store SET schema_version = 2;
 """
 
 
@@ -153,7 +166,7 @@ def open_writer(path: Path) -> apsw.Connection:
         ConfigError: The database was written by a newer version of ours.
     """
     connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(_BUSY_MS)
+    connection.set_busy_timeout(BUSY_MS)
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
@@ -173,6 +186,10 @@ def open_writer(path: Path) -> apsw.Connection:
             # No name yet: whoever opens the store gives it one, and with a name it is a store that has lived.
             connection.execute("INSERT INTO store VALUES (1, ?, '', 0)", (SCHEMA_VERSION,))
     version = connection.execute("SELECT schema_version FROM store").get
+    if version == 1:
+        with connection:
+            connection.execute(_FROM_1).fetchall()
+        version = SCHEMA_VERSION
     if version != SCHEMA_VERSION:
         connection.close()
         raise ConfigError(
@@ -184,7 +201,7 @@ def open_writer(path: Path) -> apsw.Connection:
 def open_reader(path: Path) -> apsw.Connection:
     """Open a connection that only reads. Close it before the writer, so that it is never the one that checkpoints."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    connection.set_busy_timeout(_BUSY_MS)
+    connection.set_busy_timeout(BUSY_MS)
     for pragma in ("query_only=ON", "mmap_size=0", "wal_autocheckpoint=0", f"cache_size=-{_CACHE_KIB}"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     return connection

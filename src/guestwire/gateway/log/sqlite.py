@@ -1,9 +1,8 @@
 """The session log on SQLite: for one process, on a local disk.
 
-Three threads: the event loop asks, the writer writes (writer.py), the reader reads (reader.py). In the event loop there
-is, per session, where its log stands, its oldest open message, and for sessions with subscribers the last records. All
-are filled after the commit only, from what the writer delivers, so whoever keeps up is answered without leaving the
-loop.
+The event loop writes and a thread commits (writer.py); another thread reads (reader.py). In the event loop there is,
+per session, where its log stands, its oldest open message, and for sessions with subscribers the last records. All are
+filled after the commit only, from what the writer delivers, so whoever keeps up is answered without leaving the loop.
 """
 
 from __future__ import annotations
@@ -87,15 +86,15 @@ class SqliteSessionLog:
             generation_path: Must not be part of a backup; `<path>.generation` by default.
             now_ms: The time of records, in epoch milliseconds.
             max_pages: The database never grows beyond so many pages of 4,096 bytes; then the disk counts as full.
-            fail_point: For chaos tests: called on the writing thread, by name, at `before-commit` and `after-commit`.
-            on_failure: Called on the writing thread for each write that was not kept (`LogUnavailable`).
+            fail_point: For chaos tests: called on the committing thread with `before-commit`, then `after-commit`.
+            on_failure: Called on the committing thread for each write that was not kept (`LogUnavailable`).
         """
         self._path = path
         self._reading = threading.Lock()
         self._writer = Writer(
             path,
             generation_path or path.with_name(f"{path.name}.generation"),
-            deliver=self._deliver_outcome,
+            deliver=self._apply,
             reading=self._reading,
             now_ms=now_ms,
             fail_point=fail_point,
@@ -108,7 +107,6 @@ class SqliteSessionLog:
         self._views: dict[SessionId, _View] = {}
         self._tails_bytes = 0
         self._deliveries = 0
-        self._asked: list[Request] = []
         self._wakes: dict[SessionId, list[Callable[[], None]]] = {}
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -123,6 +121,7 @@ class SqliteSessionLog:
         check_library()
         self._loop = asyncio.get_running_loop()
         await self._loop.run_in_executor(None, self._open)
+        self._writer.start(self._loop)
         self._is_open = True
         return self
 
@@ -136,7 +135,7 @@ class SqliteSessionLog:
         """Finish what was asked for and close; a second call does nothing."""
         if self._is_open and self._loop is not None:
             self._is_open = False
-            self._hand_over()
+            self._writer.finish()
             await self._loop.run_in_executor(None, self._close)
             self._views.clear()
 
@@ -152,13 +151,12 @@ class SqliteSessionLog:
     def _open(self) -> None:
         self._writer.open()
         self._reader = Reader(self._path, deliver=self._deliver_answers, reading=self._reading)
-        self._writer.start()
 
     def _close(self) -> None:
         # The reader first: the last connection to close is the one that checkpoints.
         if self._reader is not None:
             self._reader.stop()
-        self._writer.stop()
+        self._writer.close()
 
     # --- sessions -----------------------------------------------------------------------------------------------------
 
@@ -176,7 +174,7 @@ class SqliteSessionLog:
 
     async def set_provider(self, sid: SessionId, provider_ref: bytes) -> None:
         """See `SessionLog`."""
-        await self._write(lambda do: do.set_provider(sid, provider_ref))
+        await self._write(lambda do: do.set_provider(sid, provider_ref), sid)
 
     async def touch(
         self,
@@ -186,25 +184,25 @@ class SqliteSessionLog:
         details: bytes | msgspec.UnsetType = msgspec.UNSET,
     ) -> None:
         """See `SessionLog`."""
-        await self._write(lambda do: do.touch(sid, expires_ms, details))
+        await self._write(lambda do: do.touch(sid, expires_ms, details), sid)
 
     async def erase(self, sid: SessionId) -> None:
         """See `SessionLog`."""
-        await self._write(lambda do: do.erase(sid), scrubs=True)
+        await self._write(lambda do: do.erase(sid), is_long=True, scrubs=True)
 
     async def expire(self, now_ms: int, limit: int = 100) -> list[SessionId]:
         """See `SessionLog`."""
-        return await self._write(lambda do: do.expire(now_ms, limit), scrubs=True)
+        return await self._write(lambda do: do.expire(now_ms, limit), is_long=True, scrubs=True)
 
     async def bump_epochs(self, sid: SessionId | None = None) -> None:
         """See `SessionLog`."""
-        await self._write(lambda do: do.bump_epochs(sid))
+        await self._write(lambda do: do.bump_epochs(sid), is_long=True)
 
     # --- records ------------------------------------------------------------------------------------------------------
 
     async def append(self, sid: SessionId, records: Sequence[NewRecord]) -> list[int | None]:
         """See `SessionLog`."""
-        return await self._write(lambda do: do.append(sid, records))
+        return await self._write(lambda do: do.append(sid, records), sid)
 
     async def read(self, sid: SessionId, after: int, limit: int = 100, max_bytes: int = 131072) -> Page | None:
         """See `SessionLog`."""
@@ -249,11 +247,11 @@ class SqliteSessionLog:
 
     async def trim(self, sid: SessionId, below_seq: int) -> int:
         """See `SessionLog`."""
-        return await self._write(lambda do: do.trim(sid, below_seq))
+        return await self._write(lambda do: do.trim(sid, below_seq), is_long=True)
 
     async def trim_to(self, sid: SessionId, *, max_records: int, max_bytes: int, up_to: int) -> int:
         """See `SessionLog`."""
-        return await self._write(lambda do: do.trim_to(sid, max_records, max_bytes, up_to))
+        return await self._write(lambda do: do.trim_to(sid, max_records, max_bytes, up_to), is_long=True)
 
     # --- the outbox ---------------------------------------------------------------------------------------------------
 
@@ -261,7 +259,7 @@ class SqliteSessionLog:
         self, sid: SessionId, client_id: ClientId, body: bytes, record: NewRecord, *, max_open: int = 20
     ) -> Accepted:
         """See `SessionLog`."""
-        return await self._write(lambda do: do.accept(sid, client_id, body, record, max_open))
+        return await self._write(lambda do: do.accept(sid, client_id, body, record, max_open), sid)
 
     async def next_outgoing(self, sid: SessionId) -> Outgoing | None:
         """See `SessionLog`."""
@@ -278,7 +276,7 @@ class SqliteSessionLog:
 
     async def mark_sending(self, sid: SessionId, oseq: int, now_ms: int) -> None:
         """See `SessionLog`."""
-        await self._write(lambda do: do.mark_sending(sid, oseq, now_ms))
+        await self._write(lambda do: do.mark_sending(sid, oseq, now_ms), sid)
 
     async def settle(
         self,
@@ -295,7 +293,8 @@ class SqliteSessionLog:
         return await self._write(
             lambda do: do.settle(
                 sid, oseq, state, record=record, provider_id=provider_id, retry_at_ms=retry_at_ms, code=code
-            )
+            ),
+            sid,
         )
 
     async def end(
@@ -308,7 +307,7 @@ class SqliteSessionLog:
         expires_ms: int | None = None,
     ) -> list[int]:
         """See `SessionLog`."""
-        return await self._write(lambda do: do.end(sid, record, now_ms, failed, expires_ms))
+        return await self._write(lambda do: do.end(sid, record, now_ms, failed, expires_ms), sid)
 
     async def known_ids(self, sid: SessionId, provider_ids: Sequence[str]) -> frozenset[str]:
         """See `SessionLog`."""
@@ -330,11 +329,11 @@ class SqliteSessionLog:
 
     async def request_end(self, sid: SessionId) -> None:
         """See `SessionLog`."""
-        await self._write(lambda do: do.request_end(sid))
+        await self._write(lambda do: do.request_end(sid), sid)
 
     async def reopen(self, sid: SessionId, record: NewRecord, *, expires_ms: int | None) -> int | None:
         """See `SessionLog`."""
-        return await self._write(lambda do: do.reopen(sid, record, expires_ms))
+        return await self._write(lambda do: do.reopen(sid, record, expires_ms), sid)
 
     # --- keys and tokens ----------------------------------------------------------------------------------------------
 
@@ -344,7 +343,7 @@ class SqliteSessionLog:
 
     async def put_token(self, token_hash: bytes, sid: SessionId, expires_ms: int) -> None:
         """See `SessionLog`."""
-        await self._write(lambda do: do.put_token(token_hash, sid, expires_ms))
+        await self._write(lambda do: do.put_token(token_hash, sid, expires_ms), sid)
 
     async def find_token(self, token_hash: bytes) -> TokenEntry | None:
         """See `SessionLog`."""
@@ -371,15 +370,18 @@ class SqliteSessionLog:
 
     # --- between the threads ------------------------------------------------------------------------------------------
 
-    def _write(self, run: Callable[[Transaction], _T], *, scrubs: bool = False) -> asyncio.Future[_T]:
+    def _write(
+        self,
+        run: Callable[[Transaction], _T],
+        sid: SessionId | None = None,
+        *,
+        is_long: bool = False,
+        scrubs: bool = False,
+    ) -> asyncio.Future[_T]:
         if not self._is_open or self._loop is None:
             raise LogUnavailable("The session log is closed.")
         future: asyncio.Future[object] = self._loop.create_future()
-        # What is asked for in one turn of the loop is handed over together: waking the writer at the first of many
-        # would make the two threads fight for the interpreter.
-        self._asked.append(Request(run, future, scrubs))
-        if len(self._asked) == 1:
-            self._loop.call_soon(self._hand_over)
+        self._writer.ask(Request(run, future, sid, is_long, scrubs))
         return cast("asyncio.Future[_T]", future)  # it gets what `run` returns
 
     def _query(self, run: Callable[[apsw.Connection], _T]) -> asyncio.Future[_T]:
@@ -388,17 +390,6 @@ class SqliteSessionLog:
         future: asyncio.Future[object] = self._loop.create_future()
         self._reader.put((run, future))
         return cast("asyncio.Future[_T]", future)  # it gets what `run` returns
-
-    def _hand_over(self) -> None:
-        if self._asked:
-            self._writer.put(self._asked)
-            self._asked = []
-
-    def _deliver_outcome(self, outcome: Outcome) -> None:
-        # The loop may have been closed by somebody who did not wait for us; then nobody waits for the answer either.
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._apply, outcome)
 
     def _deliver_answers(self, answers: Answers) -> None:
         if self._loop is not None:

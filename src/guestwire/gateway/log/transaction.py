@@ -1,13 +1,14 @@
-"""What one transaction of the writing thread does to tables and memory.
+"""What one transaction of the writing connection does to tables and memory.
 
 Theory of operation. The process is the only writer, so what a session's next `seq` is and which keys it has seen can be
 held in memory: `SessionState`, read from the tables at first need. An operation checks everything first, raises its
 `ChatError` before it has changed anything, then changes memory and tables together. So one that is refused needs no
-savepoint, which is two statements and two hand-overs of the interpreter lock for each of 512 requests. If the
-transaction fails as a whole, or an operation fails after its first change, `rollback` drops the memory too and it is
-read again.
+savepoint, which is two statements for each of 512 requests. If the transaction fails as a whole, or an operation fails
+after its first change, `rollback` drops the memory too and it is read again.
 
-New records are collected and inserted many rows at a time, just before the commit or a statement that reads them.
+New records and changes of the outbox are collected and written many rows at a time, just before the commit or a
+statement that reads them. Rows of the outbox are named by their `id`, which is known by heart: a change of one was 8 µs
+by (sno, oseq) and is 4.
 """
 
 from __future__ import annotations
@@ -45,17 +46,32 @@ OUTGOING_COLUMNS = "oseq, client_id, body, state, attempts, sent_at_ms, retry_at
 
 # Rows per INSERT: apsw keeps a prepared statement of each size, and hands the interpreter lock over once per statement.
 _CHUNKS = (256, 32, 4, 1)
-_INSERT = "INSERT INTO record (sno, seq, kind, body, dedup_key, order_key, late, created_ms) VALUES "
-_INSERTS = {size: _INSERT + ",".join(["(?,?,?,?,?,?,?,?)"] * size) for size in _CHUNKS}
+
+
+def _inserts(table: str, columns: str) -> dict[int, str]:
+    row = ",".join("?" * (columns.count(",") + 1))
+    start = f"INSERT INTO {table} ({columns}) VALUES "  # noqa: S608 - constants
+    return {size: start + ",".join([f"({row})"] * size) for size in _CHUNKS}
+
+
+_RECORDS = _inserts("record", "sno, seq, kind, body, dedup_key, order_key, late, created_ms")
+_ACCEPTS = _inserts("outbox", "id, sno, oseq, client_id, body, body_hash, state, message_seq")
+_MARK = "UPDATE outbox SET state = ?, attempts = ?, sent_at_ms = ?, retry_at_ms = NULL WHERE id = ?"
+_SETTLE = (
+    "UPDATE outbox SET state = ?, is_open = ?, retry_at_ms = ?, error = ?, provider_id = coalesce(?, provider_id),"
+    " body = coalesce(?, body) WHERE id = ?"
+)
+
+_ACCEPTED, _SENDING = OutboxState.ACCEPTED.value, OutboxState.SENDING.value
 
 # Dedup keys held in memory, over all sessions: an estimated 120 bytes each, so about 60 MB. Others are read at need.
 _MAX_KEYS = 500_000
 
 
 class SessionState:
-    """What the writing thread knows of a session by heart."""
+    """What the writing connection's owner knows of a session by heart."""
 
-    __slots__ = ("epoch", "floor", "head", "keys", "next_oseq", "open", "size", "sno", "status")
+    __slots__ = ("epoch", "floor", "head", "ids", "keys", "next_oseq", "open", "size", "sno", "status")
 
     def __init__(
         self,
@@ -67,6 +83,7 @@ class SessionState:
         next_oseq: int,
         keys: set[str],
         open_messages: dict[int, Outgoing],
+        ids: dict[int, int],
         size: int,
         status: Status,
     ) -> None:
@@ -79,13 +96,15 @@ class SessionState:
         self.keys = keys
         self.open = open_messages
         """Open messages of the outbox in order, by their oseq."""
+        self.ids = ids
+        """Their rows in the table."""
         self.size = size
         """Bytes of the bodies of the records that are kept."""
         self.status = status
 
 
 class Transaction:
-    """The operations of the writing thread, on its connection."""
+    """The operations of the writing connection."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         """Work on `connection`, which nothing else writes to."""
@@ -94,6 +113,13 @@ class Transaction:
         self._states: dict[SessionId, SessionState] = {}
         self._keys = 0
         self._rows: list[Row] = []
+        self._accepts: list[tuple[Value, ...]] = []
+        self._marks: list[tuple[Value, ...]] = []
+        self._settles: list[tuple[Value, ...]] = []
+        self._collected: set[int] = set()
+        """Rows of the outbox with a change that is not written yet: the next one must come after it."""
+        self._last_id: int | None = None
+        """Of the outbox."""
         self.now_ms = 0
         self.changes = 0
         """Grows with every change; an operation that raises and has not changed it has changed nothing."""
@@ -116,29 +142,52 @@ class Transaction:
         self._clear()
         self._execute("BEGIN IMMEDIATE")
 
-    def commit(self, commits: int) -> None:
-        """Write what is left and make it durable; `commits` is the number of this commit."""
+    def finish(self, commits: int) -> None:
+        """Write what is left; `commits` is the number of the commit that follows."""
         self.flush()
         self._execute("UPDATE store SET commits = ? WHERE id = 1", (commits,))
+
+    def commit(self) -> None:
+        """Make it durable."""
         self._execute("COMMIT")
 
     def rollback(self) -> None:
         """Forget the transaction, in memory too."""
-        self._rows.clear()
+        for collected in (self._rows, self._accepts, self._marks, self._settles, self._collected):
+            collected.clear()
         self._clear()
         self._states.clear()
         self._keys = 0
+        self._last_id = None
         if self._connection.in_transaction:
             self._execute("ROLLBACK")
 
+    def knows(self, sid: SessionId) -> bool:
+        """Return whether nothing of the session has to be read from the tables."""
+        return sid in self._states
+
     def flush(self) -> None:
-        """Write the records collected so far."""
-        rows, self._rows = self._rows, []
+        """Write what was collected so far."""
+        if self._rows:
+            self._insert(_RECORDS, self._rows)
+            self._rows = []
+        if self._collected:
+            if self._accepts:
+                self._insert(_ACCEPTS, self._accepts)
+                self._accepts = []
+            if self._marks:
+                self._connection.executemany(_MARK, self._marks)
+                self._marks = []
+            if self._settles:
+                self._connection.executemany(_SETTLE, self._settles)
+                self._settles = []
+            self._collected.clear()
+
+    def _insert(self, inserts: dict[int, str], rows: Sequence[tuple[Value, ...]]) -> None:
         start, count = 0, len(rows)
         for size in _CHUNKS:
-            insert = _INSERTS[size]
             while count - start >= size:
-                self._execute(insert, tuple(itertools.chain.from_iterable(rows[start : start + size])))
+                self._execute(inserts[size], tuple(itertools.chain.from_iterable(rows[start : start + size])))
                 start += size
 
     # --- sessions -----------------------------------------------------------------------------------------------------
@@ -163,7 +212,18 @@ class Transaction:
             ),
         )
         self.gone.discard(session.sid)
-        state = self.outboxes[session.sid] = self._state(session.sid)
+        state = self.outboxes[session.sid] = self._states[session.sid] = SessionState(
+            sno=self._connection.last_insert_rowid(),
+            epoch=session.epoch,
+            floor=0,
+            head=0,
+            next_oseq=1,
+            keys=set(),
+            open_messages={},
+            ids={},
+            size=0,
+            status=session.state,
+        )
         self._touch(session.sid, state)
 
     def set_provider(self, sid: SessionId, provider_ref: bytes) -> None:
@@ -311,6 +371,7 @@ class Transaction:
         body_hash = hashlib.sha256(body).digest()
         key = f"own:{client_id}"
         if key in state.keys:
+            self.flush()
             row = self._execute(
                 "SELECT message_seq, oseq, state, body_hash FROM outbox WHERE sno = ? AND client_id = ?",
                 (state.sno, client_id),
@@ -324,11 +385,10 @@ class Transaction:
             raise OutboxFull(f"{len(state.open)} messages wait to be sent; at most {max_open} may.")
         seq = self._append(sid, state, record, key)
         oseq = state.next_oseq
-        self._execute(
-            "INSERT INTO outbox (sno, oseq, client_id, body, body_hash, state, message_seq) VALUES (?,?,?,?,?,?,?)",
-            (state.sno, oseq, client_id, body, body_hash, OutboxState.ACCEPTED.value, seq),
-        )
         assert seq is not None  # noqa: S101 - the key was not there; tells mypy
+        row_id = state.ids[oseq] = self._new_id()
+        self._accepts.append((row_id, state.sno, oseq, client_id, body, body_hash, _ACCEPTED, seq))
+        self._collected.add(row_id)
         state.next_oseq += 1
         state.open[oseq] = Outgoing(
             oseq=oseq,
@@ -356,10 +416,9 @@ class Transaction:
             message, state=OutboxState.SENDING, attempts=message.attempts + 1, sent_at_ms=now_ms, retry_at_ms=None
         )
         self.changes += 1
-        self._execute(
-            "UPDATE outbox SET state = ?, attempts = ?, sent_at_ms = ?, retry_at_ms = NULL WHERE sno = ? AND oseq = ?",
-            (sending.state.value, sending.attempts, now_ms, state.sno, oseq),
-        )
+        row_id = state.ids[oseq]
+        self._collect(row_id)
+        self._marks.append((_SENDING, sending.attempts, now_ms, row_id))
         state.open[oseq] = sending
         self.outboxes[sid] = state
 
@@ -378,20 +437,21 @@ class Transaction:
         state = self._state(sid)
         known = state.open.get(oseq)
         if known is not None:
-            current, attempts = known.state, known.attempts
+            current, attempts, row_id = known.state, known.attempts, state.ids[oseq]
         else:  # it is terminal, or there is none
+            self.flush()
             row = self._execute(
-                "SELECT state, attempts FROM outbox WHERE sno = ? AND oseq = ?", (state.sno, oseq)
+                "SELECT state, attempts, id FROM outbox WHERE sno = ? AND oseq = ?", (state.sno, oseq)
             ).fetchone()
             if row is None:
                 raise LocalProtocolError(f"There is no message {oseq} in the outbox.")
-            current, attempts = OutboxState(row[0]), int(row[1])
+            current, attempts, row_id = OutboxState(row[0]), int(row[1]), int(row[2])
         if current is target:
             return None
         if not can_become(current, target, attempts):
             raise LocalProtocolError(f"A message that is {current} can't become {target} (attempts: {attempts}).")
         self.changes += 1
-        self._settle(sid, state, oseq, target, provider_id=provider_id, retry_at_ms=retry_at_ms, code=code)
+        self._settle(sid, state, oseq, row_id, target, provider_id=provider_id, retry_at_ms=retry_at_ms, code=code)
         if record is None:
             return None
         return self._append(sid, state, record, _receipt_key(oseq, target, attempts))
@@ -434,7 +494,8 @@ class Transaction:
         self.changes += 1
         seqs = []
         for message, receipt in zip(settled, receipts, strict=True):
-            self._settle(sid, state, message.oseq, message.state, code="conversation-ended")
+            row_id = state.ids[message.oseq]
+            self._settle(sid, state, message.oseq, row_id, message.state, code="conversation-ended")
             key = _receipt_key(message.oseq, message.state, message.attempts)
             seqs.append(self._append(sid, state, receipt, key))
         seqs.append(self._append(sid, state, record, record.dedup_key))
@@ -502,24 +563,37 @@ class Transaction:
         sid: SessionId,
         state: SessionState,
         oseq: int,
+        row_id: int,
         target: OutboxState,
         *,
         provider_id: str | None = None,
         retry_at_ms: int | None = None,
         code: str | None,
     ) -> None:
+        is_open = target in OPEN_STATES
         # What is delivered or failed is never sent again: its words are in the record, once is enough.
-        keeps_body = target in OPEN_STATES or target is OutboxState.UNCONFIRMED
-        self._execute(
-            "UPDATE outbox SET state = ?, retry_at_ms = ?, error = ?, provider_id = coalesce(?, provider_id),"
-            " body = coalesce(?, body) WHERE sno = ? AND oseq = ?",
-            (target.value, retry_at_ms, code, provider_id, None if keeps_body else b"", state.sno, oseq),
+        keeps_body = is_open or target is OutboxState.UNCONFIRMED
+        self._collect(row_id)
+        self._settles.append(
+            (target.value, is_open, retry_at_ms, code, provider_id, None if keeps_body else b"", row_id)
         )
-        if target in OPEN_STATES:  # and was so before: nothing is opened again
+        if is_open:  # and was so before: nothing is opened again
             state.open[oseq] = msgspec.structs.replace(state.open[oseq], state=target, retry_at_ms=retry_at_ms)
         else:
             state.open.pop(oseq, None)
+            state.ids.pop(oseq, None)
         self.outboxes[sid] = state
+
+    def _collect(self, row_id: int) -> None:
+        if row_id in self._collected:
+            self.flush()
+        self._collected.add(row_id)
+
+    def _new_id(self) -> int:
+        if self._last_id is None:
+            self._last_id = int(str(self._execute("SELECT coalesce(max(id), 0) FROM outbox").get))
+        self._last_id += 1
+        return self._last_id
 
     def _touch(self, sid: SessionId, state: SessionState) -> None:
         known = self.touched.get(sid)
@@ -550,12 +624,15 @@ class Transaction:
             size += int(length)
             if key is not None:
                 keys.add(str(key))
-        waiting = self._execute(
-            f"SELECT {OUTGOING_COLUMNS} FROM outbox"  # noqa: S608 - a constant
-            " WHERE sno = ? AND state IN ('accepted', 'sending', 'waiting') ORDER BY oseq",
+        open_messages: dict[int, Outgoing] = {}
+        ids: dict[int, int] = {}
+        for row_id, *columns in self._execute(
+            f"SELECT id, {OUTGOING_COLUMNS} FROM outbox WHERE sno = ? AND is_open = 1 ORDER BY oseq",  # noqa: S608
             (sno,),
-        )
-        open_messages = {message.oseq: message for message in map(outgoing_of, waiting)}
+        ):
+            message = outgoing_of(columns)
+            open_messages[message.oseq] = message
+            ids[message.oseq] = int(str(row_id))
         if self._keys + len(keys) > _MAX_KEYS:
             self._make_room(len(keys))
         state = SessionState(
@@ -566,6 +643,7 @@ class Transaction:
             next_oseq=(last_oseq or 0) + 1,
             keys=keys,
             open_messages=open_messages,
+            ids=ids,
             size=size,
             status=Status(str(status)),
         )

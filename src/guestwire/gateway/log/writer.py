@@ -1,8 +1,15 @@
-"""The one thread that writes: group commit.
+"""The one connection that writes: group commit.
 
-Requests from the event loop wait in a queue. The thread takes all that is there, up to `_MAX_BATCH`, does them in one
-transaction, commits once, and answers them all with one call into the event loop. While it waits for the disk the next
-batch gathers by itself, so that nothing waits for company: a lone request is committed at once.
+What is asked for in one turn of the event loop gathers in a list. In the next turn the loop itself does all of it, up
+to `_MAX_BATCH` requests, in one transaction: these are cheap statements on pages in memory. Only the commit, which
+waits for the disk, is done by a thread, and its end is one call into the loop, which answers everybody. Meanwhile the
+next batch gathers by itself, so that nothing waits for company: a lone request is committed at once.
+
+The connection changes hands with the commit: while the thread has a job the loop leaves it alone. A batch that may take
+long is a job for the thread as a whole: it erases or trims, or it is about a session that must be read first.
+
+Two other ways were measured. Statements in the thread make it fight with the loop for the interpreter at each of them:
+a guest's message cost a third more. Commits in the loop would stop every chat for as long as the disk takes.
 
 When a batch fails as a whole nothing of it is kept. If the reason lies in the store (I/O error, locked) every request
 gets `LogUnavailable`. If it may lie in one request, or the disk is full and one of them may make room, each is done
@@ -19,15 +26,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import apsw
 
 from guestwire.errors import ChatError, LogUnavailable
 from guestwire.gateway.log.generation import Generation, GenerationFile, new_generation
 from guestwire.gateway.log.records import Outgoing
-from guestwire.gateway.log.schema import CHECKPOINT_PAGES, lock_store, open_writer
+from guestwire.gateway.log.schema import BUSY_MS, CHECKPOINT_PAGES, lock_store, open_writer
 from guestwire.gateway.log.slack import wal_pages, zero_slack
 from guestwire.gateway.log.transaction import Row, Transaction
 from guestwire.model.ids import SessionId
@@ -68,6 +76,10 @@ class Request(NamedTuple):
 
     run: Callable[[Transaction], object]
     future: asyncio.Future[object]
+    sid: SessionId | None = None
+    """The session that it is about, if it is about one."""
+    is_long: bool = False
+    """Nothing to do in the event loop."""
     scrubs: bool = False
     """Done only when the write-ahead log has been emptied."""
 
@@ -94,7 +106,10 @@ def unavailable(error: BaseException) -> LogUnavailable:
 
 
 class Writer:
-    """The writing thread and its connection."""
+    """The writing connection, and the thread that commits.
+
+    `ask` and all that it leads to belongs to the event loop, but for what a job does.
+    """
 
     def __init__(
         self,
@@ -111,7 +126,7 @@ class Writer:
         """Prepare; `start` opens.
 
         Args:
-            deliver: Takes every outcome, on the writing thread.
+            deliver: Takes every outcome, in the event loop.
             reading: Held by readers while they read; the scrub takes it, since it must not find one in its way.
         """
         self._path = path
@@ -122,7 +137,12 @@ class Writer:
         self._fail_point = fail_point
         self._on_failure = on_failure
         self._max_pages = max_pages
-        self._requests: queue.SimpleQueue[list[Request] | None] = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: list[Request] = []
+        self._is_free = True
+        """Whether the connection is the loop's: no job is out."""
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._done: list[Outcome] = []
         self._thread = threading.Thread(target=self._work, name="guestwire-log-writer", daemon=True)
         self._commits = 0
         self._wal = path.with_name(f"{path.name}-wal")
@@ -133,8 +153,6 @@ class Writer:
         self._connection: apsw.Connection | None = None
         self.lost_records: bool = False
         """Whether the store was found to be older than it had been, so that every epoch was changed."""
-        self.put: Final = self._requests.put
-        """Ask for something; never blocks."""
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -155,15 +173,24 @@ class Writer:
         except (apsw.Error, OSError) as error:
             raise unavailable(error) from error
 
-    def start(self) -> None:
-        """Begin to take requests."""
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to take requests, which come from `loop`."""
+        assert self._connection is not None  # noqa: S101 - opened
+        self._loop = loop
+        self._connection.set_busy_timeout(0)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Finish what was asked for, close the connection, end the thread; blocks until it has."""
-        self._requests.put(None)
-        if self._thread.ident is not None:
-            self._thread.join()
+    def finish(self) -> None:
+        """Let the thread do what was asked for, and then end; the loop asks for nothing more."""
+        self._is_free = False
+        rest, self._waiting = self._waiting, []
+        for start in range(0, len(rest), _MAX_BATCH):
+            self._jobs.put(partial(self._do, rest[start : start + _MAX_BATCH]))
+        self._jobs.put(None)
+
+    def close(self) -> None:
+        """Close the connection when the thread has ended, which `finish` asked it to; blocks until it has."""
+        self._thread.join()
         assert self._connection is not None  # noqa: S101 - opened
         self._connection.close()
         self._generation.close()
@@ -197,61 +224,95 @@ class Writer:
         transaction.begin(self._now_ms())
         transaction.bump_epochs()
         connection.execute("UPDATE store SET generation = ?", (fresh.name,))
-        transaction.commit(self._commits)
+        transaction.finish(self._commits)
+        transaction.commit()
         transaction.rollback()  # nothing to undo: it empties what is held in memory
         # A crash just here finds two names that differ, and changes the epochs once more: harmless.
         self._generation.replace(fresh)
 
-    # --- work ---------------------------------------------------------------------------------------------------------
+    # --- in the event loop --------------------------------------------------------------------------------------------
 
-    def _work(self) -> None:
-        waiting: list[Request] = []
-        is_stopping = False
-        while waiting or not is_stopping:
-            try:
-                # Take all that is there; wait only when there is nothing to do.
-                while not is_stopping and len(waiting) < _MAX_BATCH:
-                    asked = self._requests.get(block=not waiting)
-                    if asked is None:
-                        is_stopping = True
-                    else:
-                        waiting += asked
-            except queue.Empty:
-                pass
-            batch, waiting = waiting[:_MAX_BATCH], waiting[_MAX_BATCH:]
-            if batch:
-                self._do(batch)
-            # Futures and bodies should not live through the wait for the next.
-            batch, asked = [], None
+    def ask(self, request: Request) -> None:
+        """Ask for something; it is begun in the next turn of the loop at the earliest."""
+        self._waiting.append(request)
+        if self._is_free and len(self._waiting) == 1:
+            assert self._loop is not None  # noqa: S101 - started
+            self._loop.call_soon(self._take_turn)
 
-    def _do(self, batch: list[Request]) -> None:
+    def _take_turn(self) -> None:
+        waiting = self._waiting
+        if not self._is_free or not waiting:
+            return
+        if len(waiting) <= _MAX_BATCH:
+            batch, self._waiting = waiting, []
+        else:
+            batch, self._waiting = waiting[:_MAX_BATCH], waiting[_MAX_BATCH:]
+        self._is_free = False
+        self._jobs.put(self._begin(batch))
+
+    def _begin(self, batch: list[Request]) -> Callable[[], None]:
+        """Do as much of a batch as is the loop's to do; return what is left for the thread."""
+        knows = self._transaction.knows
+        for _, _, sid, is_long, _ in batch:
+            if is_long or (sid is not None and not knows(sid)):
+                return partial(self._do, batch)
         outcome = Outcome()
         try:
-            self._attempt(batch, outcome)
-        except BaseException as error:  # noqa: BLE001 - the thread's root: every request gets its answer
-            self._roll_back()
-            outcome = Outcome()
-            if isinstance(error, (LogUnavailable, OSError, *_STORE_ERRORS)) or (
-                len(batch) == 1 and isinstance(error, apsw.Error)
-            ):
-                outcome.results = [(request.future, None, unavailable(error)) for request in batch]
-                for _ in batch:
-                    self._on_failure()
-            elif len(batch) == 1:
-                outcome.results = [(batch[0].future, None, error)]
-            else:
-                if isinstance(error, apsw.FullError):
-                    self._fold()
-                for request in batch:
-                    self._do([request])
-                return
-        if self._transaction.must_scrub:
-            self._scrub(batch, outcome)
-        self._deliver(outcome)
-        if self._wal_frames >= self._checkpoint_at:
-            self._checkpoint()
+            self._write(batch, outcome)
+        except apsw.BusyError:
+            return partial(self._do, batch)  # another program writes; the thread has the time to wait for it
+        except BaseException as error:  # noqa: BLE001 - whatever it is, every request gets its answer
+            return partial(self._fail, batch, error)
+        return partial(self._end, batch, outcome)
 
-    def _attempt(self, batch: list[Request], outcome: Outcome) -> None:
+    def _deliver_done(self, outcomes: list[Outcome], *, is_free: bool = True) -> None:
+        for outcome in outcomes:
+            self._deliver(outcome)
+        if is_free:
+            self._be_free()
+
+    def _be_free(self) -> None:
+        self._is_free = True
+        if self._waiting and self._loop is not None:
+            # Behind those who were just answered: what they ask for next goes into the same batch.
+            self._loop.call_soon(self._take_turn)
+
+    # --- in the thread ------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            done, self._done = self._done, []
+            if self._wal_frames < self._checkpoint_at:
+                self._call_loop(partial(self._deliver_done, done))
+            else:
+                self._call_loop(partial(self._deliver_done, done, is_free=False))
+                self._checkpoint()
+                self._call_loop(self._be_free)
+            del job, done  # futures and bodies should not live through the wait for the next
+
+    def _call_loop(self, call: Callable[[], None]) -> None:
+        # The loop may have been closed by somebody who did not wait for us; then nobody waits for the answer either.
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(call)
+
+    def _do(self, batch: list[Request]) -> None:
+        """Do a whole batch."""
+        assert self._connection is not None  # noqa: S101 - opened
+        outcome = Outcome()
+        self._connection.set_busy_timeout(BUSY_MS)
+        try:
+            self._write(batch, outcome)
+        except BaseException as error:  # noqa: BLE001 - the thread's root: every request gets its answer
+            self._fail(batch, error)
+        else:
+            self._end(batch, outcome)
+        finally:
+            self._connection.set_busy_timeout(0)
+
+    def _write(self, batch: list[Request], outcome: Outcome) -> None:
+        """Do everything but the commit."""
         transaction = self._transaction
         transaction.begin(self._now_ms())
         results = outcome.results
@@ -263,17 +324,47 @@ class Writer:
                 if transaction.changes != before:
                     raise
                 results.append((request.future, None, refusal))
-        self._fail_point("before-commit")
-        transaction.commit(self._commits + 1)
-        self._commits += 1
-        self._generation.advance(self._commits)
-        self._fail_point("after-commit")
+        transaction.finish(self._commits + 1)
         outcome.moved = {
             sid: Moved(state.epoch, state.floor, state.head, rows) for sid, (state, rows) in transaction.touched.items()
         }
         outcome.outboxes = {sid: next(iter(state.open.values()), None) for sid, state in transaction.outboxes.items()}
         outcome.gone = transaction.gone
         outcome.all_moved = transaction.all_moved
+
+    def _end(self, batch: list[Request], outcome: Outcome) -> None:
+        """Commit; from now on the batch is durable."""
+        try:
+            self._fail_point("before-commit")
+            self._transaction.commit()
+            self._commits += 1
+            self._generation.advance(self._commits)
+            self._fail_point("after-commit")
+        except BaseException as error:  # noqa: BLE001 - the thread's root: every request gets its answer
+            self._fail(batch, error)
+            return
+        if self._transaction.must_scrub:
+            self._scrub(batch, outcome)
+        self._done.append(outcome)
+
+    def _fail(self, batch: list[Request], error: BaseException) -> None:
+        """Keep nothing of a batch; answer it, or do each of its requests again."""
+        self._roll_back()
+        is_alone = len(batch) == 1
+        is_the_stores = isinstance(error, (LogUnavailable, OSError, *_STORE_ERRORS))
+        if is_the_stores or is_alone:
+            outcome = Outcome()
+            for request in batch:
+                answer = unavailable(error) if is_the_stores or isinstance(error, apsw.Error) else error
+                if isinstance(answer, LogUnavailable):
+                    self._on_failure()
+                outcome.results.append((request.future, None, answer))
+            self._done.append(outcome)
+            return
+        if isinstance(error, apsw.FullError):
+            self._fold()
+        for request in batch:
+            self._do([request])
 
     def _roll_back(self) -> None:
         # A connection that can't even roll back has no transaction any more, or gets its answer at the next BEGIN.
@@ -326,7 +417,7 @@ class Writer:
                 for future, value, failed in outcome.results
             ]
         finally:
-            connection.set_busy_timeout(5000)
+            connection.set_busy_timeout(0)
 
 
 def system_now_ms() -> int:

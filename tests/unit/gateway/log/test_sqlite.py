@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from guestwire.errors import ConfigError, LogUnavailable, SessionGone
-from guestwire.gateway.log import NewRecord, SessionRow, SqliteSessionLog, slack, writer
+from guestwire.gateway.log import NewRecord, OutboxState, Page, SessionRow, SqliteSessionLog, slack, writer
 from guestwire.gateway.log.transaction import Transaction
 from guestwire.model.ids import ClientId, SessionId
 
@@ -274,6 +274,70 @@ async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="got 99"):
         async with SqliteSessionLog(tmp_path / "log.db"):
             pass
+
+
+async def test_a_store_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    """What was open in it still is, what was settled still is, and its log goes on."""
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        await log.create(row())
+        for name in ("one", "two"):
+            await log.accept(SID, ClientId(name), name.encode(), record(name.encode()))
+        await log.mark_sending(SID, 1, 0)
+        await log.settle(SID, 1, OutboxState.DELIVERED, record=record(b"receipt"))
+    connection = apsw.Connection(str(tmp_path / "log.db"))
+    for statement in (
+        "DROP INDEX outbox_open",
+        "ALTER TABLE outbox DROP COLUMN is_open",
+        "CREATE INDEX outbox_open ON outbox (sno, oseq) WHERE state IN ('accepted', 'sending', 'waiting')",
+        "UPDATE store SET schema_version = 1",
+    ):
+        connection.execute(statement).fetchall()
+    connection.close()
+    for _ in range(2):
+        async with SqliteSessionLog(tmp_path / "log.db") as log:
+            assert not log.lost_records
+            assert await log.count_open() == 1
+            outgoing = await log.next_outgoing(SID)
+            assert outgoing is not None
+            assert (outgoing.oseq, outgoing.client_id) == (2, "two")
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        await log.mark_sending(SID, 2, 0)
+        assert await log.append(SID, [record(b"more")]) == [4]
+    check_integrity(tmp_path / "log.db")
+
+
+async def test_another_program_that_writes_holds_up_no_chat(tmp_path: Path) -> None:
+    """While another connection has the write lock the loop runs on; what was asked for is done when it lets go."""
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        await log.create(row())
+        other = apsw.Connection(str(tmp_path / "log.db"))
+        other.execute("BEGIN IMMEDIATE")
+        appending = asyncio.ensure_future(log.append(SID, [record(b"x")]))
+        for _ in range(20):
+            assert await log.read(SID, 0) == Page((), 0)
+        assert not appending.done()
+        other.execute("ROLLBACK")
+        other.close()
+        assert await appending == [1]
+
+
+async def test_changes_of_one_message_in_one_commit_keep_their_order(tmp_path: Path) -> None:
+    """Accepted, sent, put back and sent again at once: the store has the last state, and only one row."""
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        await log.create(row())
+        await asyncio.gather(
+            log.accept(SID, ClientId("c"), b"words", record(b"words")),
+            log.mark_sending(SID, 1, 5),
+            log.settle(SID, 1, OutboxState.ACCEPTED),
+            log.mark_sending(SID, 1, 6),
+            log.settle(SID, 1, OutboxState.WAITING, record=record(b"wait"), retry_at_ms=9),
+        )
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        outgoing = await log.next_outgoing(SID)
+        assert outgoing is not None
+        assert (outgoing.state, outgoing.attempts, outgoing.sent_at_ms, outgoing.retry_at_ms) == ("waiting", 2, 6, 9)
+        assert outgoing.body == b"words"
+        assert await log.count_open() == 1
 
 
 async def test_a_store_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
