@@ -62,6 +62,10 @@ class Questions:
         """Return what was asked under a tracing id, and forget it."""
         return None if tracing_id is None else self._asked.pop(tracing_id, None)
 
+    def last(self, kind: Kind) -> str | None:
+        """Return the tracing id of the last question of this kind that waits for an answer."""
+        return next((key for key, asked in reversed(self._asked.items()) if asked.kind is kind), None)
+
     def next_deadline(self) -> float | None:
         """Return when the first answer is overdue."""
         return min((asked.limit_at for asked in self._asked.values() if asked.limit_at is not None), default=None)

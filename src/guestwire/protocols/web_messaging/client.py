@@ -184,8 +184,8 @@ class WebMessagingClient:
             session: A session to come back to.
             deployment: Its configuration, where the shell has read it already.
             signs_in: Whether new sessions are for a guest who signs in.
-            reads_history: Whether to read the history by ourselves after resuming a session; False for a caller with a
-                reader and an outbox of its own, who uses `read_history` and `send_now`.
+            reads_history: Whether to read the history by ourselves after resuming a session, and to tell what is new in
+                it; False for a caller with a reader and an outbox of its own, who uses `read_history` and `send_now`.
         """
         self._deployment_id = deployment_id
         self._new_id = new_id
@@ -371,10 +371,14 @@ class WebMessagingClient:
         message = self._checked(text, content, client_id, in_reply_to)
         if self._state is not State.CONFIGURED:
             raise NotWritten
-        wait_s = self._send_wait_s(now)
+        wait_s = self.send_wait_s(now)
         if wait_s > 0:
             raise RateLimited(retry_after_s=wait_s)
         self._write_message(client_id, message, now)
+
+    def send_wait_s(self, now: float) -> float:
+        """Return the seconds until the provider takes another frame of the guest's; 0.0 for now."""
+        return max(self._messages.wait_s(now), self._requests.wait_s(now))
 
     def set_attributes(self, attributes: Mapping[str, str]) -> None:
         """Add and change custom attributes; they go with the next message, or with `Join`.
@@ -388,7 +392,7 @@ class WebMessagingClient:
         """Tell that the guest is typing, where the deployment wants to know and at most every 5 s (§3.6)."""
         is_due = self._typed_at is None or now - self._typed_at >= TYPING_EVERY_S
         is_wanted = self._deployment is not None and self._deployment.takes_guest_typing and self._may_type
-        if self._state is State.CONFIGURED and is_due and is_wanted and self._send_wait_s(now) == 0.0:
+        if self._state is State.CONFIGURED and is_due and is_wanted and self.send_wait_s(now) == 0.0:
             self._typed_at = now
             self._send_event(Kind.TYPING, EventBody(event_type="Typing", typing=TypingBody()), now)
 
@@ -602,11 +606,10 @@ class WebMessagingClient:
         if not self._reading.is_busy:
             return
         self._reading.done(page.number)
-        knew_some = self._take_history(page)
-        if self._is_catching_up and not knew_some and page.has_more:
-            self._reading.want(page.number + 1, first=True)
+        if self._reads_history:
+            self._catch_up(page)
         else:
-            self._is_catching_up = False
+            self._note_join(page)
         self._events.append(HistoryRead(page=page.number, has_more=page.has_more))
         if page.number == 1:
             self._settle(now)
@@ -826,6 +829,10 @@ class WebMessagingClient:
             self._error("sign-in-needed", text, asked)
         elif (client_id := self._flying(asked, rule.concern, tracing_id)) is not None:
             self._flight_refused(client_id, number, text, retry_after_s=retry_after_s, now=now)
+        elif asked is None and (meant := self._meant(rule.concern, tracing_id)) is not None:
+            self._request_refused(
+                Asked(Kind.MESSAGE, meant), meant, rule.code, text, now=now, retry_after_s=retry_after_s
+            )
         elif asked is None:
             self._error(rule.code, text, None, retry_after_s)
         else:
@@ -896,6 +903,16 @@ class WebMessagingClient:
                 if asked.kind is Kind.CONFIGURE:  # a step-up; what was good before still is
                     self._guest_jwt = None
                 self._error("sign-in-needed" if asked.kind is Kind.CONFIGURE else code, text, asked, retry_after_s)
+                if asked.kind is Kind.MESSAGE and code == "read-only":
+                    self._bar()
+
+    def _meant(self, concern: Concern, tracing_id: str | None) -> str | None:
+        """Return the message that an error without a tracing id is about: the last one that was not answered."""
+        if tracing_id is not None or concern not in {Concern.MESSAGE, Concern.ATTRIBUTES}:
+            return None
+        client_id = self._asked.last(Kind.MESSAGE)
+        self._asked.answered(client_id)
+        return client_id
 
     def _flying(self, asked: Asked | None, concern: Concern, tracing_id: str | None) -> str | None:
         """Return the message in flight when an error is about it; without a tracing id its number must say so."""
@@ -955,7 +972,7 @@ class WebMessagingClient:
         following = self._outbox.next() if self._state is State.CONFIGURED else None
         if following is None:
             return
-        wait_s = max(self._send_wait_s(now), 0.0 if self._hold_until is None else self._hold_until - now)
+        wait_s = max(self.send_wait_s(now), 0.0 if self._hold_until is None else self._hold_until - now)
         if wait_s > 0:
             self._pump_at = now + wait_s
             return
@@ -985,9 +1002,6 @@ class WebMessagingClient:
     def _send(self, request: Request, now: float, client_id: str | None = None) -> None:
         self._requests.take(now)
         self._effects.append(SendFrame(encode_request(request), client_id))
-
-    def _send_wait_s(self, now: float) -> float:
-        return max(self._messages.wait_s(now), self._requests.wait_s(now))
 
     def _configure(self, now: float, *, starts_new: bool = False, signed_in: Secret | None = None) -> None:
         tracing_id = self._ask(Kind.CONFIGURE, limit_at=now + ANSWER_LIMIT_S)
@@ -1123,6 +1137,19 @@ class WebMessagingClient:
         self._reading.is_busy = True
         tracing_id = self._ask(Kind.JWT, limit_at=now + ANSWER_LIMIT_S)
         self._send(GetJwt(token=self._token, tracing_id=tracing_id), now)
+
+    def _catch_up(self, page: HistoryPage) -> None:
+        knew_some = self._take_history(page)
+        if self._is_catching_up and not knew_some and page.has_more:
+            self._reading.want(page.number + 1, first=True)
+        else:
+            self._is_catching_up = False
+
+    def _note_join(self, page: HistoryPage) -> None:
+        """Look for our `Join` in what is otherwise the caller's to read."""
+        said = [event for body in page.messages for event in to_events(body)]
+        if any(isinstance(event, Presence) and event.kind == "join" for event in said):
+            self._join = _Join.NONE
 
     def _take_history(self, page: HistoryPage) -> bool:
         """Show what is new of a page, oldest first; return whether some of it was known."""

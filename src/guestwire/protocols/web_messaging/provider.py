@@ -91,6 +91,10 @@ __all__ = [
 ]
 
 
+MAX_MESSAGES = 2000
+"""Kept per session: a guest at the full rate must not fill the memory."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedDeployment:
     """The switches of a deployment that the server obeys; the public configuration tells clients the same.
@@ -134,15 +138,14 @@ class FileState(StrEnum):
 
 @dataclass(slots=True)
 class ServedFile:
-    """A file of the guest's; `url` is where it can be downloaded, once it is uploaded."""
+    """A file of a session: the guest's, or one that an agent sent; `stored_as` is what the program around knows it by."""
 
     attachment_id: str
     name: str
     file_type: str
     size: int
     state: FileState = FileState.ASKED
-    url: str = ""
-    is_expired: bool = False
+    stored_as: str | None = None
 
 
 @dataclass(slots=True)
@@ -154,7 +157,7 @@ class ServedSession:
         deployment: Whose it is.
         expires_at: Unix seconds.
         connections: Oldest first.
-        messages: All but typing, oldest first.
+        messages: All but typing, oldest first; of more than `MAX_MESSAGES` the last ones.
         attributes: All that were told.
         files: By id.
         user: Who signed in; None for an unknown guest.
@@ -199,11 +202,12 @@ ProviderEffect: TypeAlias = WriteFrame | CloseConnection
 
 @dataclass(frozen=True, slots=True)
 class GuestSaid:
-    """The guest said `body`; `attributes` are those that came with it."""
+    """The guest said `body`; `attributes` are those that came with it, the tracing id is the request's."""
 
     token: Secret
     body: MessageBody
     attributes: dict[str, str]
+    tracing_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,17 +272,19 @@ class Host:
 
     Attributes:
         deployment: Deployment id → its switches; None for an unknown one.
-        new_id: A new id, of 32 hexadecimal digits by custom.
+        new_id: A new id of a kind, of 32 hexadecimal digits by custom; kinds keep a seeded source's streams apart.
         history_key: Session token, now → the key to its history, and when that ends (Unix seconds).
         user_of: The guest's JWT → who it is: an id, first and last name; None when it is not good.
-        upload_url: File → where to put it, and the headers to put it with.
+        upload_url: Session token, file → where to put it, and the headers to put it with.
+        download_url: Session token, file → where to get it, for some minutes; None when it is there no more.
     """
 
     deployment: Callable[[str], ServedDeployment | None]
-    new_id: Callable[[], str]
+    new_id: Callable[[str], str]
     history_key: Callable[[Secret, float], tuple[str, int]]
     user_of: Callable[[Secret], tuple[str, str, str] | None]
-    upload_url: Callable[[ServedFile], tuple[str, Mapping[str, str]]]
+    upload_url: Callable[[Secret, ServedFile], tuple[str, Mapping[str, str]]]
+    download_url: Callable[[Secret, ServedFile], str | None]
 
 
 class WebMessagingProvider:
@@ -310,6 +316,11 @@ class WebMessagingProvider:
     def session(self, token: Secret) -> ServedSession | None:
         """Return what is kept under a token; for the agents' side, and for the history over REST."""
         return self._sessions.get(token)
+
+    def token_of(self, connection: str) -> Secret | None:
+        """Return whose connection it is; None before its first configure."""
+        line = self._lines.get(connection)
+        return line.token if line is not None else None
 
     # --- connections -------------------------------------------------------------------------------------------
 
@@ -345,33 +356,43 @@ class WebMessagingProvider:
         is_bot: bool = False,
         name: str | None = None,
         image: str | None = None,
+        message_id: str | None = None,
     ) -> MessageBody | None:
-        """Say something to the guest, on all connections; return it, None without a session."""
+        """Say something to the guest, on all connections; return it, None without a session.
+
+        Files in it must be known to the session (`share_file`), which completes their items.
+        """
         session = self._sessions.get(token)
         if session is None:
             return None
         is_human = session.deployment.humanize
         body = answers.outbound_message(
-            message_id=self._host.new_id(),
+            message_id=message_id or self._host.new_id("message"),
             at=_stamp(session, now),
             text=text,
-            content=content,
+            content=[self._with_file(session, item) for item in content],
             is_bot=is_bot,
             name=name if is_human else None,
             image=image if is_human else None,
-            correlation_id=self._host.new_id(),
+            correlation_id=self._host.new_id("correlation"),
         )
-        session.messages.append(body)
+        _keep(session, body)
         _refresh(session, now)
         self._tell_all(session, answers.message_frame(body))
         return body
+
+    def share_file(self, token: Secret, file: ServedFile) -> None:
+        """Let a session have a file that somebody else sent into it."""
+        session = self._sessions.get(token)
+        if session is not None:
+            session.files[file.attachment_id] = file
 
     def show_typing(self, token: Secret, now: float, *, duration_ms: int = 5000, is_bot: bool = False) -> None:
         """Show that an agent or a bot is typing; not kept."""
         session = self._sessions.get(token)
         if session is not None:
             body = answers.typing_event(
-                message_id=self._host.new_id(), at=_stamp(session, now), duration_ms=duration_ms, is_bot=is_bot
+                message_id=self._host.new_id("typing"), at=_stamp(session, now), duration_ms=duration_ms, is_bot=is_bot
             )
             self._tell_all(session, answers.message_frame(body))
 
@@ -383,11 +404,11 @@ class WebMessagingProvider:
         session.read_only = session.deployment.read_only_after_end
         body = answers.presence_event(
             "Disconnect",
-            message_id=self._host.new_id(),
+            message_id=self._host.new_id("presence"),
             at=_stamp(session, now),
             read_only=session.read_only,
         )
-        session.messages.append(body)
+        _keep(session, body)
         _refresh(session, now)
         self._tell_all(session, answers.message_frame(body))
 
@@ -397,6 +418,31 @@ class WebMessagingProvider:
             self._tell_all(session, answers.logged_out())
             self._drop(session)
 
+    def sign_in_elsewhere(self, token: Secret) -> None:
+        """Give a session up because its guest signed in on another device (§2.10)."""
+        session = self._sessions.get(token)
+        if session is not None:
+            self._tell_all(session, answers.closed("signedIn"), and_close=True)
+            self._drop(session)
+
+    def let_oldest_go(self, token: Secret) -> None:
+        """Drop a session's oldest connection, as by one too many (§2.6)."""
+        session = self._sessions.get(token)
+        if session is not None and session.connections:
+            self._let_go(session.connections[0])
+
+    def change_deployment(self, deployment: ServedDeployment) -> None:
+        """Hold the sessions of a deployment to its switches as they are now."""
+        for session in self._sessions.values():
+            if session.deployment.deployment_id == deployment.deployment_id:
+                session.deployment = deployment
+
+    def forget(self, token: Secret) -> None:
+        """Forget a session without a word, so that its token is a new one."""
+        session = self._sessions.get(token)
+        if session is not None:
+            self._drop(session)
+
     def expire(self, token: Secret) -> None:
         """End a session unasked, as if its time were over."""
         session = self._sessions.get(token)
@@ -404,7 +450,15 @@ class WebMessagingProvider:
             self._tell_all(session, answers.expired(answers=False))
             self._forget(session)
 
-    def uploaded(self, token: Secret, attachment_id: str, now: float, *, url: str, refusal: int | None = None) -> None:
+    def uploaded(
+        self,
+        token: Secret,
+        attachment_id: str,
+        now: float,
+        *,
+        stored_as: str | None = None,
+        refusal: int | None = None,
+    ) -> None:
         """Take note that a file arrived at its URL; `refusal` is the number of what is wrong with it."""
         session = self._sessions.get(token)
         file = session.files.get(attachment_id) if session is not None else None
@@ -415,7 +469,8 @@ class WebMessagingProvider:
             del session.files[attachment_id]
             self._tell_all(session, answers.upload_failed(attachment_id, refusal, "the file was refused", at))
             return
-        file.state, file.url = FileState.UPLOADED, url
+        file.state, file.stored_as = FileState.UPLOADED, stored_as
+        url = self._host.download_url(token, file) or ""
         self._tell_all(session, answers.upload_succeeded(attachment_id, url, at))
 
     # --- what guests ask ---------------------------------------------------------------------------------------
@@ -448,7 +503,7 @@ class WebMessagingProvider:
                 line.write(
                     answers.health_answer(
                         command.text,
-                        message_id=self._host.new_id(),
+                        message_id=self._host.new_id("health"),
                         duration_s=session.deployment.duration_s,
                         expires=int(session.expires_at),
                         tracing_id=command.tracing_id,
@@ -518,12 +573,12 @@ class WebMessagingProvider:
         session.user = user
         body = answers.presence_event(
             "SignIn",
-            message_id=self._host.new_id(),
+            message_id=self._host.new_id("presence"),
             at=_stamp(session, now),
             first_name=first_name,
             last_name=last_name,
         )
-        session.messages.append(body)
+        _keep(session, body)
         self._tell_all(session, answers.message_frame(body))
         self._happenings.append(SignedIn(session.token, user))
         return bool(others)
@@ -544,7 +599,7 @@ class WebMessagingProvider:
 
     def _take_message(self, session: ServedSession, line: WebMessagingServer, command: SendMessage, now: float) -> None:
         message, tracing_id = command.message, command.tracing_id
-        problem = _message_problem(session, message, command)
+        problem = _message_problem(session, message, command) or self._files_problem(session, command)
         if problem is not None:
             line.write(answers.refusal(*problem, tracing_id=tracing_id))
             return
@@ -555,7 +610,7 @@ class WebMessagingProvider:
             session.files[one].state = FileState.SENT
         body = self._echo(session, message, command.attachment_ids, now)
         self._accept(session, body, command.attributes, now, tracing_id)
-        self._happenings.append(GuestSaid(session.token, body, command.attributes))
+        self._happenings.append(GuestSaid(session.token, body, command.attributes, tracing_id))
 
     def _take_presence(
         self, session: ServedSession, line: WebMessagingServer, command: SendPresence, now: float
@@ -607,7 +662,7 @@ class WebMessagingProvider:
     # --- files -------------------------------------------------------------------------------------------------
 
     def _ask_upload(self, session: ServedSession, line: WebMessagingServer, command: AskUpload) -> None:
-        attachment_id = command.attachment_id or self._host.new_id()
+        attachment_id = command.attachment_id or self._host.new_id("attachment")
         number = _file_problem(session.deployment, command)
         if number is not None:
             frame = answers.url_refusal(
@@ -617,7 +672,7 @@ class WebMessagingProvider:
             return
         file = ServedFile(attachment_id, command.name, command.file_type, command.size or 0)
         session.files[attachment_id] = file
-        url, headers = self._host.upload_url(file)
+        url, headers = self._host.upload_url(session.token, file)
         body = PresignedUrlResponse(
             attachment_id=attachment_id,
             url=url,
@@ -629,18 +684,45 @@ class WebMessagingProvider:
         line.write(answers.upload_url(body, tracing_id=command.tracing_id))
 
     def _ask_download(self, session: ServedSession, line: WebMessagingServer, command: AskDownload) -> None:
-        file = session.files.get(command.attachment_id)
-        problem = _download_problem(file)
-        if file is None or problem is not None:
-            number, words = problem or (4009, "attachment not found")
-            frame = answers.url_refusal(
-                number, words, attachment_id=command.attachment_id, tracing_id=command.tracing_id
+        attachment_id, tracing_id = command.attachment_id, command.tracing_id
+        found = self._download(session, attachment_id)
+        if isinstance(found, str):
+            size = session.files[attachment_id].size
+            line.write(answers.download_url(attachment_id, found, file_size=size, tracing_id=tracing_id))
+        else:
+            line.write(answers.url_refusal(*found, attachment_id=attachment_id, tracing_id=tracing_id))
+
+    def _download(self, session: ServedSession, attachment_id: str) -> str | tuple[int, str]:
+        """Return where a file can be downloaded, or why it can't."""
+        file = session.files.get(attachment_id)
+        if file is None:
+            return 4009, "attachment not found"
+        if file.state is FileState.ASKED:
+            return 4010, "attachment was not uploaded"
+        return self._host.download_url(session.token, file) or (4008, "attachment expired")
+
+    def _files_problem(self, session: ServedSession, command: SendMessage) -> tuple[int, str] | None:
+        found = (self._download(session, one) for one in command.attachment_ids)
+        return next((one for one in found if not isinstance(one, str)), None)
+
+    def _file_item(self, session: ServedSession, file: ServedFile) -> ContentItem:
+        kind = file.file_type.partition("/")[0].capitalize()
+        return attachment_item(
+            Attachment(
+                id=file.attachment_id,
+                media_type=kind if kind in {"Image", "Video", "Audio"} else "File",
+                url=self._host.download_url(session.token, file) or "",
+                filename=file.name,
+                file_size=file.size,
+                mime=file.file_type,
             )
-            line.write(frame)
-            return
-        line.write(
-            answers.download_url(file.attachment_id, file.url, file_size=file.size, tracing_id=command.tracing_id)
         )
+
+    def _with_file(self, session: ServedSession, item: ContentItem) -> ContentItem:
+        """Complete the item of a file that the session has; any other goes as it is."""
+        value = item.value
+        file = session.files.get(value.id) if isinstance(value, Attachment) and value.id else None
+        return item if file is None else self._file_item(session, file)
 
     def _delete_file(self, session: ServedSession, line: WebMessagingServer, command: DeleteFile) -> None:
         file = session.files.get(command.attachment_id)
@@ -658,21 +740,23 @@ class WebMessagingProvider:
         """Build the inbound echo: as the message came, with ids, a time, and its files in full (§4.4)."""
         metadata: dict[str, object] = {
             **{key: value for key, value in (message.metadata or {}).items() if isinstance(value, str)},
-            "correlationId": self._host.new_id(),
+            "correlationId": self._host.new_id("echo-correlation"),
         }
         if session.user is not None:
             metadata["authenticated"] = "true"
         items = message.content if isinstance(message.content, list) else []
         others = [item for item in items if not (isinstance(item, dict) and item.get("contentType") == "Attachment")]
-        files = [_file_item(session.files[one]) for one in dict.fromkeys(attachment_ids)]
+        files = [self._file_item(session, session.files[one]).raw for one in dict.fromkeys(attachment_ids)]
         return MessageBody(
-            id=self._host.new_id(),
+            id=self._host.new_id("echo"),
             type=message.type or MessageKind.TEXT,
             direction=Direction.INBOUND,
             text=message.text,
             content=[*others, *files] if message.type != MessageKind.EVENT else None,
             events=message.events,
-            channel=Channel(time=format_time(_stamp(session, now)), message_id=self._host.new_id(), type="Private"),
+            channel=Channel(
+                time=format_time(_stamp(session, now)), message_id=self._host.new_id("echo-channel"), type="Private"
+            ),
             metadata=metadata,
         )
 
@@ -685,7 +769,7 @@ class WebMessagingProvider:
         tracing_id: str | None,
     ) -> None:
         session.attributes |= attributes
-        session.messages.append(body)
+        _keep(session, body)
         _refresh(session, now)
         self._tell_all(session, answers.message_frame(body, tracing_id=tracing_id))
 
@@ -761,18 +845,7 @@ def _message_problem(session: ServedSession, message: GuestMessage, command: Sen
         message.text or message.content or command.attachment_ids
     ):
         return 400, "the message says nothing"
-    for one in command.attachment_ids:
-        if (problem := _download_problem(session.files.get(one))) is not None:
-            return problem
     return None
-
-
-def _download_problem(file: ServedFile | None) -> tuple[int, str] | None:
-    if file is None:
-        return 4009, "attachment not found"
-    if file.state is FileState.ASKED:
-        return 4010, "attachment was not uploaded"
-    return (4008, "attachment expired") if file.is_expired else None
 
 
 _FILE_NUMBERS = {
@@ -798,19 +871,6 @@ def _file_problem(deployment: ServedDeployment, command: AskUpload) -> int | Non
     return None
 
 
-def _file_item(file: ServedFile) -> dict[str, object]:
-    kind = file.file_type.partition("/")[0].capitalize()
-    value = Attachment(
-        id=file.attachment_id,
-        media_type=kind if kind in {"Image", "Video", "Audio"} else "File",
-        url=file.url,
-        filename=file.name,
-        file_size=file.size,
-        mime=file.file_type,
-    )
-    return attachment_item(value).raw
-
-
 def _session_body(session: ServedSession, is_new: bool, replaced: bool) -> SessionResponse:  # noqa: FBT001
     deployment = session.deployment
     return SessionResponse(
@@ -824,6 +884,11 @@ def _session_body(session: ServedSession, is_new: bool, replaced: bool) -> Sessi
         duration_seconds=deployment.duration_s,
         expiration_date=int(session.expires_at),
     )
+
+
+def _keep(session: ServedSession, body: MessageBody) -> None:
+    session.messages.append(body)
+    del session.messages[:-MAX_MESSAGES]
 
 
 def _refresh(session: ServedSession, now: float) -> None:

@@ -122,7 +122,7 @@ def _event(body: MessageBody, event: EventBody) -> Event | None:
         return _unknown(body, UnknownReason.UNKNOWN_TYPE)
     if event.presence.type == "Disconnect":
         read_only = metadata_text(body.metadata, "readOnly") == "true"
-        return ConversationUpdated(status=ConversationStatus.ENDED, read_only=read_only)
+        return ConversationUpdated(status=ConversationStatus.ENDED, read_only=read_only, id=message_id(body))
     who = body.channel.sender if body.channel else None
     name = " ".join(part for part in (who.first_name, who.last_name) if part) if who else ""
     kind = event.presence.type

@@ -43,6 +43,7 @@ class Org:
         self.deployments = {"d1": deployment, "d2": replace(deployment, deployment_id="d2")}
         self.number = 0
         self.now = T0
+        self.is_too_late = False
         self.provider = WebMessagingProvider(
             Host(
                 deployment=self.deployments.get,
@@ -50,16 +51,19 @@ class Org:
                 history_key=lambda token, now: (f"key-{token.reveal()}", int(now) + 60),
                 user_of=lambda jwt: None if jwt.reveal() == "bad" else (jwt.reveal(), "Ada", "L."),
                 upload_url=self.upload_url,
+                download_url=lambda _token, file: (
+                    None if self.is_too_late else f"https://files.test/get/{file.stored_as}"
+                ),
             )
         )
         self.frames: dict[str, list[dict[str, Any]]] = {}
         self.closed: list[tuple[str, int]] = []
 
-    def new_id(self) -> str:
+    def new_id(self, _kind: str) -> str:
         self.number += 1
         return f"id{self.number}"
 
-    def upload_url(self, file: ServedFile) -> tuple[str, Mapping[str, str]]:
+    def upload_url(self, _token: Secret, file: ServedFile) -> tuple[str, Mapping[str, str]]:
         return f"https://files.test/{file.attachment_id}", {"x-amz-tagging": "demo"}
 
     def session(self, token: str = TOKEN) -> ServedSession:
@@ -327,7 +331,7 @@ def test_nobody_is_told_without_a_session() -> None:
     org.provider.show_typing(nobody, T0)
     org.provider.disconnect(nobody, T0)
     org.provider.expire(nobody)
-    org.provider.uploaded(nobody, "a1", T0, url="u")
+    org.provider.uploaded(nobody, "a1", T0)
     org.provider.log_out("nobody")
     assert org.provider.effects() == []
 
@@ -504,9 +508,9 @@ def test_a_file_from_its_upload_to_its_message() -> None:
     content = [{"contentType": "Attachment", "attachment": {"id": "a1"}}]
     assert org.say(None, content=content)[0]["code"] == 4010
     assert org.ask("c1", "getAttachment", attachmentId="a1")[0]["body"]["errorCode"] == 4010
-    org.provider.uploaded(Secret(TOKEN), "a1", T0, url="https://files.test/get/a1")
+    org.provider.uploaded(Secret(TOKEN), "a1", T0, stored_as="f1")
     (done,) = org.told()
-    assert (done["class"], done["body"]["downloadUrl"]) == ("UploadSuccessEvent", "https://files.test/get/a1")
+    assert (done["class"], done["body"]["downloadUrl"]) == ("UploadSuccessEvent", "https://files.test/get/f1")
     (again,) = org.ask("c1", "getAttachment", attachmentId="a1")
     assert (again["body"]["headers"], again["body"]["fileSize"]) == ({}, 10)
     chip = {"contentType": "ButtonResponse", "buttonResponse": {"type": "Button", "text": "A", "payload": "a"}}
@@ -519,7 +523,7 @@ def test_a_file_from_its_upload_to_its_message() -> None:
             "attachment": {
                 "id": "a1",
                 "mediaType": "Image",
-                "url": "https://files.test/get/a1",
+                "url": "https://files.test/get/f1",
                 "filename": "door.png",
                 "fileSize": 10,
                 "mime": "image/png",
@@ -528,7 +532,7 @@ def test_a_file_from_its_upload_to_its_message() -> None:
     ]
     assert org.session().files["a1"].state is FileState.SENT
     assert org.ask("c1", "deleteAttachment", attachmentId="a1")[0]["code"] == 4009
-    org.session().files["a1"].is_expired = True
+    org.is_too_late = True
     assert org.ask("c1", "getAttachment", attachmentId="a1")[0]["body"]["errorCode"] == 4008
     assert org.ask("c1", "getAttachment", attachmentId="a2")[0]["body"]["errorCode"] == 4009
 
@@ -537,7 +541,7 @@ def test_a_file_of_another_kind_is_a_file() -> None:
     """Only pictures, films and sounds have words of their own; the id is made where there was none."""
     org = configured()
     attachment_id = upload(org, "a.pdf", "application/pdf")["body"]["attachmentId"]
-    org.provider.uploaded(Secret(TOKEN), attachment_id, T0, url="u")
+    org.provider.uploaded(Secret(TOKEN), attachment_id, T0)
     org.told()
     (echo,) = org.say("See", content=[{"contentType": "Attachment", "attachment": {"id": attachment_id}}])
     assert echo["body"]["content"][0]["attachment"]["mediaType"] == "File"
@@ -549,11 +553,11 @@ def test_a_file_given_up_and_one_refused() -> None:
     upload(org, attachmentId="a1")
     assert org.ask("c1", "deleteAttachment", attachmentId="a1")[0]["class"] == "AttachmentDeletedResponse"
     upload(org, attachmentId="a2")
-    org.provider.uploaded(Secret(TOKEN), "a2", T0, url="", refusal=4003)
+    org.provider.uploaded(Secret(TOKEN), "a2", T0, refusal=4003)
     (failed,) = org.told()
     assert (failed["class"], failed["body"]["errorCode"]) == ("UploadFailureEvent", 4003)
     assert org.session().files == {}
-    org.provider.uploaded(Secret(TOKEN), "a2", T0, url="u")
+    org.provider.uploaded(Secret(TOKEN), "a2", T0)
     assert org.told() == []
 
 

@@ -45,7 +45,7 @@ class Ids:
         self.prefix = prefix
         self.number = 0
 
-    def __call__(self) -> str:
+    def __call__(self, _kind: str = "") -> str:
         self.number += 1
         return f"{self.prefix}{self.number:04}"
 
@@ -73,6 +73,7 @@ class World:
                 history_key=lambda token, now: (f"key-{token.reveal()}", int(now) + 60),
                 user_of=self.user_of,
                 upload_url=self.upload_url,
+                download_url=lambda _token, file: f"https://files.example.test/{file.attachment_id}",
             )
         )
         self.ids = Ids("g")
@@ -104,7 +105,7 @@ class World:
     def user_of(self, jwt: Secret) -> tuple[str, str, str] | None:
         return (jwt.reveal(), "Ada", "L.") if jwt.reveal().startswith("user") else None
 
-    def upload_url(self, file: ServedFile) -> tuple[str, Mapping[str, str]]:
+    def upload_url(self, _token: Secret, file: ServedFile) -> tuple[str, Mapping[str, str]]:
         return f"https://files.example.test/{file.attachment_id}", {"x-amz-tagging": "demo"}
 
     # --- the shell -------------------------------------------------------------------------------------------
