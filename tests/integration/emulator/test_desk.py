@@ -58,6 +58,7 @@ async def test_conversation_as_the_desk_sees_it(world: World) -> None:
         "startedAt": conversation["startedAt"],
         "queuedAt": conversation["queuedAt"],
         "connections": 1,
+        "protocol": "guest-session",
     }
     assert isinstance(conversation["startedAt"], int)
 

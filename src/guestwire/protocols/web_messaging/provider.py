@@ -138,7 +138,7 @@ class FileState(StrEnum):
 
 @dataclass(slots=True)
 class ServedFile:
-    """A file of a session: the guest's, or one that an agent sent; `stored_as` is what the program around knows it by."""
+    """A file of a session, of the guest's or an agent's; `stored_as` is what the program around knows it by."""
 
     attachment_id: str
     name: str
