@@ -116,6 +116,7 @@ class Message(_Event, frozen=True, kw_only=True, tag="message"):
         late: Whether it arrived after something newer.
         avatar: URL of the sender's picture.
         in_reply_to: Id of the message that this one answers: its picker, form or chips are done with.
+        provider_id: The provider's own id of it, from a gateway, whose `id` is another.
     """
 
     sender: str = msgspec.field(name="from")
@@ -130,6 +131,7 @@ class Message(_Event, frozen=True, kw_only=True, tag="message"):
     late: bool = False
     avatar: str | None = None
     in_reply_to: str | None = None
+    provider_id: str | None = None
 
 
 class ConversationUpdated(_Event, frozen=True, kw_only=True, tag="conversation-update"):
@@ -250,11 +252,15 @@ class AttachmentUpdated(_Event, frozen=True, kw_only=True, tag="attachment-updat
         url: Where to download it, with `uploaded` and `refreshed`; good for some minutes.
         code: Why it failed; a key of `errors.ERRORS`.
         text: The same in the provider's words; untrusted.
+        sent_bytes: How much of it has left, with `uploading`.
+        total_bytes: Of how much.
     """
 
     attachment_id: str
     status: AttachmentStatus
     url: str | None = None
+    sent_bytes: int | None = None
+    total_bytes: int | None = None
     code: str | None = None
     text: str | None = None
 

@@ -32,8 +32,11 @@ __all__ = [
     "MAX_FRAME_BYTES",
     "MAX_TEXT_BYTES",
     "AckFrame",
+    "AttachmentLimits",
     "BadFrame",
+    "Bot",
     "BotMessageFrame",
+    "ClearFrame",
     "ConversationUpdateFrame",
     "EndFrame",
     "ErrorFrame",
@@ -49,7 +52,10 @@ __all__ = [
     "PongFrame",
     "ReadFrame",
     "ReceiptFrame",
+    "SessionFrame",
+    "SessionLimits",
     "StartNewFrame",
+    "StayFrame",
     "SyncedFrame",
     "TypingFrame",
     "WelcomeFrame",
@@ -87,6 +93,9 @@ class MessageFrame(_Frame, frozen=True, kw_only=True, tag="message"):
     client_id: str | None = None
     order_key: str | None = None
     late: bool | None = None
+    avatar: str | None = None
+    provider_id: str | None = None
+    in_reply_to: str | None = None
 
 
 class ConversationUpdateFrame(_Frame, frozen=True, kw_only=True, tag="conversation-update"):
@@ -123,6 +132,8 @@ class BotMessageFrame(_Frame, frozen=True, kw_only=True, tag="bot-message"):
     seq: int | None = None
     order_key: str | None = None
     late: bool | None = None
+    avatar: str | None = None
+    provider_id: str | None = None
 
 
 # --- provider to guest: ours (§4.2, §6) --------------------------------------------------------------------------
@@ -137,8 +148,12 @@ class ErrorFrame(_Frame, frozen=True, kw_only=True, tag="error"):
     client_id: str | None = None
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the gateway allows; written in full, for clients that know no defaults."""
+class _Value(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Base of what is inside a frame; written in full, for clients that know no defaults."""
+
+
+class Limits(_Value, frozen=True, kw_only=True):
+    """What the gateway allows."""
 
     max_text_bytes: int = MAX_TEXT_BYTES
     max_frame_bytes: int = MAX_FRAME_BYTES
@@ -152,6 +167,39 @@ class WelcomeFrame(_Frame, frozen=True, kw_only=True, tag="welcome"):
     seq: int
     limits: Limits | None = None
     token: str | None = None
+
+
+class AttachmentLimits(_Value, frozen=True, kw_only=True):
+    """What files may be sent: most bytes, media types with wildcards, and extensions that win over them."""
+
+    max_bytes: int
+    types: tuple[str, ...]
+    blocked_extensions: tuple[str, ...]
+
+
+class SessionLimits(_Value, frozen=True, kw_only=True):
+    """What the provider's session takes; `attachments` only where it takes any and has said which."""
+
+    max_text_bytes: int = MAX_TEXT_BYTES
+    attachments: AttachmentLimits | msgspec.UnsetType = msgspec.UNSET
+
+
+class Bot(_Value, frozen=True, kw_only=True, omit_defaults=True):
+    """What the bot is called and looks like."""
+
+    name: str | None = None
+    avatar: str | None = None
+
+
+class SessionFrame(_Frame, frozen=True, kw_only=True, tag="session"):
+    """What the provider's session offers now; always the whole of it, never replayed."""
+
+    features: tuple[str, ...]
+    limits: SessionLimits
+    expires_at: str | None = None
+    read_only: bool
+    bot: Bot | None = None
+    colour: str | None = None
 
 
 class SyncedFrame(_Frame, frozen=True, kw_only=True, tag="synced"):
@@ -195,6 +243,7 @@ class GuestMessageFrame(_Frame, frozen=True, kw_only=True, tag="message"):
     content: object = None
     client_id: str | None = None
     sender: str | None = msgspec.field(name="from", default=None)
+    in_reply_to: str | None = None
 
 
 class GuestTypingFrame(_Frame, frozen=True, kw_only=True, tag="typing"):
@@ -237,6 +286,14 @@ class StartNewFrame(_Frame, frozen=True, kw_only=True, tag="start-new"):
     """Start a new conversation in the same session, after an end."""
 
 
+class ClearFrame(_Frame, frozen=True, kw_only=True, tag="clear"):
+    """Have the provider forget the conversation, for good."""
+
+
+class StayFrame(_Frame, frozen=True, kw_only=True, tag="stay"):
+    """Keep the provider's session from expiring."""
+
+
 class BadFrame(msgspec.Struct, frozen=True, kw_only=True):
     """A guest's frame that was not understood, and why."""
 
@@ -251,6 +308,7 @@ OutboundFrame: TypeAlias = (
     | BotMessageFrame
     | ErrorFrame
     | WelcomeFrame
+    | SessionFrame
     | SyncedFrame
     | ReceiptFrame
     | PongFrame
@@ -258,7 +316,16 @@ OutboundFrame: TypeAlias = (
 )
 
 InboundFrame: TypeAlias = (
-    GuestMessageFrame | GuestTypingFrame | EndFrame | HelloFrame | PingFrame | AckFrame | ReadFrame | StartNewFrame
+    GuestMessageFrame
+    | GuestTypingFrame
+    | EndFrame
+    | HelloFrame
+    | PingFrame
+    | AckFrame
+    | ReadFrame
+    | StartNewFrame
+    | ClearFrame
+    | StayFrame
 )
 
 _encoder = msgspec.json.Encoder()
@@ -320,7 +387,7 @@ def to_event(frame: OutboundFrame | UnknownEvent) -> Event | None:
                 code=frame.code,
                 text=frame.text,
             )
-        case WelcomeFrame() | SyncedFrame() | PongFrame() | MoveFrame():
+        case WelcomeFrame() | SessionFrame() | SyncedFrame() | PongFrame() | MoveFrame():
             return None
         case _:
             assert_never(frame)
@@ -338,6 +405,9 @@ def _message(frame: MessageFrame | BotMessageFrame) -> Message:
         client_id=None if isinstance(frame, BotMessageFrame) else frame.client_id,
         order_key=frame.order_key,
         late=frame.late or False,
+        avatar=frame.avatar,
+        provider_id=frame.provider_id,
+        in_reply_to=None if isinstance(frame, BotMessageFrame) else frame.in_reply_to,
     )
 
 

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from guestwire.model.events import Fate, UnknownEvent, UnknownReason, event_to_json
 from guestwire.protocols.guest_session.wire import (
     AckFrame,
+    AttachmentLimits,
     BadFrame,
+    Bot,
     BotMessageFrame,
+    ClearFrame,
     ConversationUpdateFrame,
     EndFrame,
     ErrorFrame,
@@ -31,7 +34,10 @@ from guestwire.protocols.guest_session.wire import (
     PongFrame,
     ReadFrame,
     ReceiptFrame,
+    SessionFrame,
+    SessionLimits,
     StartNewFrame,
+    StayFrame,
     SyncedFrame,
     TypingFrame,
     WelcomeFrame,
@@ -60,6 +66,9 @@ OUTBOUND: list[tuple[OutboundFrame, dict[str, Any]]] = [
             client_id="c",
             order_key="k",
             late=True,
+            avatar="https://example.com/a.png",
+            provider_id="p",
+            in_reply_to="q",
         ),
         {
             "type": "message",
@@ -73,6 +82,9 @@ OUTBOUND: list[tuple[OutboundFrame, dict[str, Any]]] = [
             "clientId": "c",
             "orderKey": "k",
             "late": True,
+            "avatar": "https://example.com/a.png",
+            "providerId": "p",
+            "inReplyTo": "q",
         },
     ),
     (
@@ -114,6 +126,8 @@ OUTBOUND: list[tuple[OutboundFrame, dict[str, Any]]] = [
             seq=1,
             order_key="k",
             late=True,
+            avatar="https://example.com/a.png",
+            provider_id="p",
         ),
         {
             "type": "bot-message",
@@ -126,6 +140,8 @@ OUTBOUND: list[tuple[OutboundFrame, dict[str, Any]]] = [
             "seq": 1,
             "orderKey": "k",
             "late": True,
+            "avatar": "https://example.com/a.png",
+            "providerId": "p",
         },
     ),
     (
@@ -141,6 +157,31 @@ OUTBOUND: list[tuple[OutboundFrame, dict[str, Any]]] = [
             "seq": 17,
             "limits": {"maxTextBytes": 100, "maxFrameBytes": 65536},
             "token": "t",
+        },
+    ),
+    (
+        SessionFrame(
+            features=("attachments", "clear"),
+            limits=SessionLimits(
+                max_text_bytes=100,
+                attachments=AttachmentLimits(max_bytes=1000, types=("image/*",), blocked_extensions=(".exe",)),
+            ),
+            expires_at="2023-10-27T10:00:00Z",
+            read_only=False,
+            bot=Bot(name="Otto", avatar="https://example.com/o.png"),
+            colour="#22577A",
+        ),
+        {
+            "type": "session",
+            "features": ["attachments", "clear"],
+            "limits": {
+                "maxTextBytes": 100,
+                "attachments": {"maxBytes": 1000, "types": ["image/*"], "blockedExtensions": [".exe"]},
+            },
+            "expiresAt": "2023-10-27T10:00:00Z",
+            "readOnly": False,
+            "bot": {"name": "Otto", "avatar": "https://example.com/o.png"},
+            "colour": "#22577A",
         },
     ),
     (SyncedFrame(seq=17), {"type": "synced", "seq": 17}),
@@ -166,8 +207,8 @@ OUTBOUND: list[tuple[OutboundFrame, dict[str, Any]]] = [
 
 INBOUND: list[tuple[InboundFrame, dict[str, Any]]] = [
     (
-        GuestMessageFrame(text="x", content=CONTENT, client_id="c", sender="guest"),
-        {"type": "message", "text": "x", "content": CONTENT, "clientId": "c", "from": "guest"},
+        GuestMessageFrame(text="x", content=CONTENT, client_id="c", sender="guest", in_reply_to="p"),
+        {"type": "message", "text": "x", "content": CONTENT, "clientId": "c", "from": "guest", "inReplyTo": "p"},
     ),
     (GuestTypingFrame(), {"type": "typing"}),
     (EndFrame(), {"type": "end"}),
@@ -179,6 +220,8 @@ INBOUND: list[tuple[InboundFrame, dict[str, Any]]] = [
     (AckFrame(seq=3), {"type": "ack", "seq": 3}),
     (ReadFrame(seq=3), {"type": "read", "seq": 3}),
     (StartNewFrame(), {"type": "start-new"}),
+    (ClearFrame(), {"type": "clear"}),
+    (StayFrame(), {"type": "stay"}),
 ]
 
 # Members without which a frame means nothing; all others may be absent or null.
@@ -188,6 +231,9 @@ REQUIRED = {
     ("welcome", "mode"),
     ("welcome", "epoch"),
     ("welcome", "seq"),
+    ("session", "features"),
+    ("session", "limits"),
+    ("session", "readOnly"),
     ("synced", "seq"),
     ("receipt", "clientId"),
     ("receipt", "status"),
@@ -218,9 +264,17 @@ MESSAGE = {
     "seq": MAYBE_INT,
     "order_key": MAYBE_TEXT,
     "late": st.none() | st.booleans(),
+    "avatar": MAYBE_TEXT,
+    "provider_id": MAYBE_TEXT,
 }
+ATTACHMENTS = st.builds(
+    AttachmentLimits,
+    max_bytes=st.integers(0, 2**53),
+    types=st.lists(TEXTS).map(tuple),
+    blocked_extensions=st.lists(TEXTS).map(tuple),
+)
 OUTBOUND_FRAMES: st.SearchStrategy[OutboundFrame] = st.one_of(
-    st.builds(MessageFrame, client_id=MAYBE_TEXT, **MESSAGE),
+    st.builds(MessageFrame, client_id=MAYBE_TEXT, in_reply_to=MAYBE_TEXT, **MESSAGE),
     st.builds(BotMessageFrame, **MESSAGE),
     st.builds(
         ConversationUpdateFrame,
@@ -245,6 +299,15 @@ OUTBOUND_FRAMES: st.SearchStrategy[OutboundFrame] = st.one_of(
         limits=st.none() | st.builds(Limits, max_text_bytes=st.integers(1, 2**20)),
         token=MAYBE_TEXT,
     ),
+    st.builds(
+        SessionFrame,
+        features=st.lists(TEXTS).map(tuple),
+        limits=st.builds(SessionLimits) | st.builds(SessionLimits, attachments=ATTACHMENTS),
+        expires_at=MAYBE_TEXT,
+        read_only=st.booleans(),
+        bot=st.none() | st.builds(Bot, name=MAYBE_TEXT, avatar=MAYBE_TEXT),
+        colour=MAYBE_TEXT,
+    ),
     st.builds(SyncedFrame, seq=st.integers(0, 2**53)),
     st.builds(
         ReceiptFrame,
@@ -261,7 +324,14 @@ OUTBOUND_FRAMES: st.SearchStrategy[OutboundFrame] = st.one_of(
     st.builds(MoveFrame, retry_after=MAYBE_NUMBER),
 )
 INBOUND_FRAMES: st.SearchStrategy[InboundFrame] = st.one_of(
-    st.builds(GuestMessageFrame, text=MAYBE_TEXT, content=ITEMS, client_id=MAYBE_TEXT, sender=MAYBE_TEXT),
+    st.builds(
+        GuestMessageFrame,
+        text=MAYBE_TEXT,
+        content=ITEMS,
+        client_id=MAYBE_TEXT,
+        sender=MAYBE_TEXT,
+        in_reply_to=MAYBE_TEXT,
+    ),
     st.builds(GuestTypingFrame),
     st.builds(EndFrame),
     st.builds(HelloFrame, session_id=TEXTS, token=TEXTS, epoch=MAYBE_TEXT, after=MAYBE_INT, tab=MAYBE_TEXT),
@@ -269,6 +339,8 @@ INBOUND_FRAMES: st.SearchStrategy[InboundFrame] = st.one_of(
     st.builds(AckFrame, seq=st.integers(0, 2**53)),
     st.builds(ReadFrame, seq=st.integers(0, 2**53)),
     st.builds(StartNewFrame),
+    st.builds(ClearFrame),
+    st.builds(StayFrame),
 )
 
 

@@ -27,6 +27,8 @@ const isObject = (value) => typeof value === "object" && value !== null && !Arra
 const isAnything = () => true;
 /** @type {(...choices: string[]) => Check} */
 const oneOf = (...choices) => (value) => choices.includes(/** @type {string} */ (value));
+/** @type {Check} */
+const isStrings = (value) => Array.isArray(value) && value.every(isString);
 
 /** @typedef {Record<string, [Check, "?"?]>} Shape One row a member; with "?" it may be absent or null. */
 
@@ -41,11 +43,13 @@ const BOT_MESSAGE = {
   seq: [isInteger, "?"],
   orderKey: [isString, "?"],
   late: [isBoolean, "?"],
+  avatar: [isString, "?"],
+  providerId: [isString, "?"],
 };
 
 /** @type {Record<string, Shape>} */
 const FRAMES = {
-  message: { ...BOT_MESSAGE, clientId: [isString, "?"] },
+  message: { ...BOT_MESSAGE, clientId: [isString, "?"], inReplyTo: [isString, "?"] },
   "bot-message": BOT_MESSAGE,
   "conversation-update": {
     status: [isString, "?"],
@@ -79,13 +83,21 @@ const FRAMES = {
     limits: [isObject, "?"],
     token: [isString, "?"],
   },
+  session: {
+    features: [isStrings],
+    limits: [isObject],
+    expiresAt: [isString, "?"],
+    readOnly: [isBoolean],
+    bot: [isObject, "?"],
+    colour: [isString, "?"],
+  },
   synced: { seq: [isInteger] },
   pong: { seq: [isInteger] },
   move: { retryAfter: [isNumber, "?"] },
 };
 
 /** Frames that only steer the connection and are no events (guest-session §6). */
-const STEERING = new Set(["welcome", "synced", "pong", "move"]);
+const STEERING = new Set(["welcome", "session", "synced", "pong", "move"]);
 
 /**
  * `frame` with its known members only, when it is one; `event` unless it only steers the connection; `seq` when it has a
