@@ -76,12 +76,18 @@ def _pages(files: StaticFiles) -> list[BaseRoute]:
     async def to_desk(_request: Request) -> Response:
         return RedirectResponse("/desk")
 
-    return [Route("/", to_desk, methods=["GET"]), Route("/desk", files), Route("/desk/{path:path}", files)]
+    pages = [Route(path, files) for path in ("/desk", "/desk/{path:path}", SHARED_MODULE)]
+    return [Route("/", to_desk, methods=["GET"]), *pages]
+
+
+SHARED_MODULE = "/widget/core/richtext.js"
+"""The one module of the widget that the desk uses: how texts read to guests."""
 
 
 def _desk_files() -> dict[str, Path]:
     page = WEB / "desk" / "index.html"
-    return {"/desk": page, "/desk/": page, **files_below(WEB, "desk")}
+    shared = WEB / SHARED_MODULE.removeprefix("/")
+    return {"/desk": page, "/desk/": page, SHARED_MODULE: shared, **files_below(WEB, "desk")}
 
 
 def _error_handlers(org: Org) -> dict[type[Exception] | int, Callable[[Request, Exception], Response]]:

@@ -14,6 +14,7 @@ export function emptyDesk() {
     agents: [],
     conversations: new Map(),
     faults: [],
+    deployments: [],
     flow: { published: true },
     queue: { name: "" },
     typing: new Map(),
@@ -60,6 +61,8 @@ function isChange(value) {
       return typeof value.conversationId === "string" && hasId(value.entry);
     case "typing":
       return typeof value.conversationId === "string" && typeof value.from === "string";
+    case "deployments":
+      return Array.isArray(value.deployments);
     case "faults":
       return Array.isArray(value.faults);
     default:
@@ -81,6 +84,7 @@ export function foldDesk(desk, change, now) {
         agents: change.agents,
         conversations: new Map(change.conversations.map((one) => [one.id, { ...one, entries: one.entries ?? [] }])),
         faults: change.faults,
+        deployments: change.deployments ?? [],
         flow: change.flow ?? { published: true },
         queue: change.queue ?? { name: "" },
         typing: new Map(),
@@ -100,6 +104,8 @@ export function foldDesk(desk, change, now) {
       const marks = { ...desk.typing.get(change.conversationId), [change.from]: now };
       return { ...desk, typing: new Map(desk.typing).set(change.conversationId, marks) };
     }
+    case "deployments":
+      return { ...desk, deployments: change.deployments };
     case "faults":
       return { ...desk, faults: change.faults, flow: change.flow ?? desk.flow };
     default:

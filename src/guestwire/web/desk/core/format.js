@@ -48,6 +48,11 @@ export function createFormat(locale, timeZone) {
         ? `${plain.format(h)}:${padded.format(m)}:${padded.format(s)}`
         : `${plain.format(m)}:${padded.format(s)}`;
     },
+    /** @param {number} size In bytes, as kilobytes of 1,000: as the platform counts them. */
+    bytes: (size) => {
+      const [unit, value] = size < 1000 ? ["byte", size] : size < 1_000_000 ? ["kilobyte", size / 1000] : ["megabyte", size / 1_000_000];
+      return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 10 && unit !== "byte" ? 1 : 0 }).format(value);
+    },
     /** @param {number} value */
     number: (value) => plain.format(value),
   };

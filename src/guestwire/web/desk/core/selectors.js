@@ -199,6 +199,16 @@ export function otherVisits(desk, conversation) {
     .sort((a, b) => b.startedAt - a.startedAt);
 }
 
+/**
+ * Whether texts of a conversation are formatted: where its deployment says so.
+ *
+ * @param {Desk} desk
+ * @param {Conversation} conversation
+ */
+export function hasMarkdown(desk, { deploymentId }) {
+  return desk.deployments.find((one) => one.id === deploymentId)?.markdown ?? false;
+}
+
 /** @param {Guest | undefined} guest @typedef {import("./types.js").Guest} Guest @returns {string} Up to two letters. */
 export function initials(guest) {
   const words = (guest?.name ?? guest?.email ?? "").trim().split(/\s+/u).filter(Boolean);

@@ -1,19 +1,12 @@
 /**
- * Text from peers, cut into plain and linked pieces; and the one place that decides which URLs may be followed.
+ * Text from peers: the chat's own parser and its one list of URLs that may be followed, and what the desk adds.
  */
 
-const SAFE_SCHEMES = new Set(["http:", "https:", "mailto:", "tel:"]);
-const URL_PATTERN = /\bhttps?:\/\/[^\s<>"]+[^\s<>".,;:!?'()[\]{}]/giu;
+import { safeUrl } from "../../widget/core/richtext.js";
 
-/**
- * @param {string | undefined} value
- * @returns {string | undefined} The URL, if it is absolute and of a scheme that may be followed.
- */
-export function safeUrl(value) {
-  if (!value || !URL.canParse(value)) return undefined;
-  const url = new URL(value);
-  return SAFE_SCHEMES.has(url.protocol) ? url.href : undefined;
-}
+export { parseRichText, safeUrl } from "../../widget/core/richtext.js";
+
+/** @typedef {import("../../widget/core/richtext.js").RichNode} RichNode */
 
 /**
  * @param {string | undefined} value
@@ -24,25 +17,6 @@ export function imageUrl(value) {
   if (/^\/(?!\/)/u.test(value)) return value;
   const url = safeUrl(value);
   return url && /^https?:/u.test(url) ? url : undefined;
-}
-
-/**
- * @param {string} text
- * @returns {{ text: string, url?: string }[]}
- */
-export function linked(text) {
-  /** @type {{ text: string, url?: string }[]} */
-  const pieces = [];
-  let end = 0;
-  for (const match of text.matchAll(URL_PATTERN)) {
-    const url = safeUrl(match[0]);
-    if (!url) continue;
-    if (match.index > end) pieces.push({ text: text.slice(end, match.index) });
-    pieces.push({ text: match[0], url });
-    end = match.index + match[0].length;
-  }
-  if (end < text.length || pieces.length === 0) pieces.push({ text: text.slice(end) });
-  return pieces;
 }
 
 /**

@@ -3,18 +3,46 @@
  *
  * Times are epoch milliseconds. An absent member is absent, never null.
  *
- * @typedef {{ id: string, name: string, onQueue: boolean, isDemo: boolean, active: number }} Agent
+ * @typedef {{ id: string, name: string, avatar?: string, onQueue: boolean, isDemo: boolean, active: number }} Agent
  *
- * @typedef {{ name?: string, email?: string, externalContactId?: string }} Guest
+ * @typedef {object} Guest
+ * @property {string} [name]
+ * @property {string} [email]
+ * @property {string} [externalContactId]
+ * @property {Record<string, string>} [attributes] Custom attributes, as the guest's page told them.
+ * @property {string} [signedInAs] The user's id at the site.
  *
  * @typedef {{ type: string, text: string, url?: string, payload?: string }} CardAction
  * @typedef {{ title: string, description?: string, image?: string, actions?: CardAction[] }} Card
+ * @typedef {{ text: string, payload?: string, image?: string }} QuickReply
+ * @typedef {{ type?: string, text: string, payload?: string, originatingMessageId?: string }} ButtonResponse
+ * @typedef {{ id?: string, title?: string, subtitle?: string, imageUrl?: string, dateDisplayFormat?: string,
+ *   availableTimes?: { dateTime: string, duration: number }[] }} DatePicker
+ * @typedef {{ title?: string, subtitle?: string }} WordsAround
+ * @typedef {{ id: string, title: string, subtitle?: string, imageUrl?: string }} ListItem
+ * @typedef {{ title: string, multipleSelection?: boolean, items: ListItem[] }} ListSection
+ * @typedef {{ id?: string, sections: ListSection[], receivedMessage?: WordsAround, replyMessage?: WordsAround }} ListPicker
+ * @typedef {{ formComponentType: string, input?: { id: string, title?: string, isRequired?: boolean, isMultipleLine?: boolean,
+ *   placeholderText?: string }, datePicker?: DatePicker, listPicker?: ListPicker,
+ *   wheelPicker?: { id?: string, items: ListItem[] } }} FormComponent
+ * @typedef {{ title?: string, subtitle?: string, pageComponents?: FormComponent[] }} FormPage
+ * @typedef {{ id: string, component: ContentItem }} FormAnswer
+ * @typedef {{ introduction?: { title?: string, subtitle?: string, buttonText?: string }, formPages?: FormPage[],
+ *   replyMessage?: WordsAround, response?: FormAnswer[], originatingMessageId?: string }} Form
+ * @typedef {{ id?: string, mediaType?: string, url?: string, filename?: string, fileSize?: number, mime?: string,
+ *   text?: string }} Attachment
  * @typedef {object} ContentItem One piece of rich content, in the wire's own shape; unknown content types are kept.
  * @property {string} contentType
- * @property {{ text: string, payload?: string, image?: string }} [quickReply]
+ * @property {QuickReply} [quickReply]
+ * @property {{ title: string, actions: QuickReply[] }} [quickReplyV2]
  * @property {Card} [card]
  * @property {{ cards: Card[] }} [carousel]
- * @property {{ text: string, payload?: string }} [buttonResponse]
+ * @property {ButtonResponse} [buttonResponse]
+ * @property {DatePicker} [datePicker]
+ * @property {ListPicker} [listPicker]
+ * @property {Form} [form]
+ * @property {Attachment} [attachment]
+ * @property {{ body: string }} [text]
  *
  * @typedef {"guest" | "bot" | "agent" | "system"} Sender
  * @typedef {object} Entry
@@ -24,6 +52,9 @@
  * @property {string} text
  * @property {number} at
  * @property {ContentItem[]} [content]
+ * @property {string} [inReplyTo] Id of the entry that this one answers.
+ * @property {string} [avatar] Of the sender, as the guest sees it.
+ * @property {boolean} [authenticated] Said by a guest who had signed in.
  *
  * @typedef {"bot" | "queue" | "agent" | "ended"} Stage
  * @typedef {object} ConversationFacts A conversation without its entries: what a `conversation` change carries.
@@ -39,6 +70,8 @@
  * @property {number} [endedAt]
  * @property {string} [endReason]
  * @property {number} connections Open guest sockets.
+ * @property {"guest-session" | "web-messaging"} [protocol] How the guest speaks with the org.
+ * @property {string} [deploymentId] Through which deployment.
  * @typedef {ConversationFacts & { entries: readonly Entry[] }} Conversation
  *
  * @typedef {string | number | boolean} ParamValue
@@ -53,13 +86,21 @@
  * @typedef {{ name: string, title: string, text: string, content: ContentItem[] }} Template
  * @typedef {{ published: boolean }} Flow
  *
+ * @typedef {object} Deployment The switches of a deployment; `deployment-fields.js` says what each does.
+ * @property {string} id
+ * @property {string} name
+ * @property {boolean} markdown
+ * @property {string} botName
+ * @property {number} version Counts the changes.
+ *
  * @typedef {{ type: "snapshot", agents: Agent[], conversations: Conversation[], faults: Fault[], flow: Flow,
- *   queue: { name: string } }} Snapshot
+ *   deployments?: Deployment[], queue: { name: string } }} Snapshot
  * @typedef {Snapshot
  *   | { type: "agents", agents: Agent[] }
  *   | { type: "conversation", conversation: ConversationFacts }
  *   | { type: "entry", conversationId: string, entry: Entry }
  *   | { type: "typing", conversationId: string, from: Sender }
+ *   | { type: "deployments", deployments: Deployment[] }
  *   | { type: "faults", faults: Fault[], flow?: Flow }} Change
  *
  * @typedef {object} Desk What the server says: the fold of one snapshot and the changes after it.
@@ -67,6 +108,7 @@
  * @property {readonly Agent[]} agents
  * @property {ReadonlyMap<string, Conversation>} conversations By id, in order of arrival.
  * @property {readonly Fault[]} faults
+ * @property {readonly Deployment[]} deployments
  * @property {Flow} flow
  * @property {{ name: string }} queue
  * @property {ReadonlyMap<string, Readonly<Partial<Record<Sender, number>>>>} typing When each participant was last

@@ -82,6 +82,7 @@ export const en = {
     unnamed: "Unnamed guest",
     online: "Connected",
     offline: "Not connected",
+    signedInMark: "Said while signed in",
     /** @param {number} count */
     tabs: (count) => counted(count, "open connection", "open connections"),
   },
@@ -161,13 +162,31 @@ export const en = {
 
   content: {
     quickReplies: "Quick replies offered to the guest",
-    card: "Card",
     carousel: "Cards to leaf through",
+    datePicker: "Date picker",
+    listPicker: "List picker",
+    form: "Form",
+    components: /** @type {Record<string, string>} */ ({ Input: "Text", DatePicker: "Date", ListPicker: "List", WheelPicker: "One of several" }),
+    one: "choose one",
+    several: "choose any",
+    needed: "Required",
     chosen: "Chosen:",
-    link: "opens a page",
+    payload: "What was sent for it",
+    leftOut: "Left out",
+    question: "An earlier message",
+    showQuestion: "Show what this answers",
+    answered: "Answered",
     noImage: "Image",
     /** @param {string} kind */
     unknown: (kind) => `Content of the kind “${kind}”, which is not drawn here`,
+  },
+
+  attachment: {
+    unnamed: "File without a name",
+    /** @param {string} name */
+    download: (name) => `Download ${name}`,
+    /** @param {string} name */
+    picture: (name) => `Picture ${name}`,
   },
 
   side: {

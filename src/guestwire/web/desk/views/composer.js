@@ -136,7 +136,7 @@ export function createFoot(words, { onDraft, onSend, onTyping, onTemplate, onAcc
         enable(send, online && field.value.trim() !== "");
         setText(hint, online ? words.composer.hint : words.composer.offline);
         setAttribute(hint, "data-offline", !online);
-        drawTemplates(state.work.templates, online);
+        drawTemplates(model, online);
       } else if (conversation) {
         drawOther(model, conversation);
       }
@@ -168,8 +168,9 @@ export function createFoot(words, { onDraft, onSend, onTyping, onTemplate, onAcc
     setText(lead, mode === "write" || mode === "none" ? "" : leads[mode]);
   }
 
-  /** @param {readonly Template[]} templates @param {boolean} online */
-  function drawTemplates(templates, online) {
+  /** @param {Model} model @param {boolean} online */
+  function drawTemplates({ state, format }, online) {
+    const { templates } = state.work;
     show(noTemplates, templates.length === 0);
     syncChildren(
       cards,
@@ -181,7 +182,7 @@ export function createFoot(words, { onDraft, onSend, onTyping, onTemplate, onAcc
           { type: "button", class: "template", "aria-label": words.composer.sendTemplate(template.title) },
           h("span", { class: "template-title" }, template.title),
           h("span", { class: "template-text", dir: "auto" }, template.text),
-          ...miniature(template.content, words, { isInert: true }),
+          ...miniature(template.content, { words, now: Date.now(), format }),
         );
         onPress(pick, () => {
           if (shownId === undefined) return;

@@ -7,12 +7,12 @@
  * @import { IconName } from "./icons.js"
  */
 
-import { linked } from "../core/text.js";
 import { initials, tint } from "../core/selectors.js";
 import { h, setAttribute, setText } from "./dom.js";
 import { icon } from "./icons.js";
 
-/** @typedef {{ state: State, now: number, words: Words, format: Format }} Model What every view draws from. */
+/** @typedef {{ now: number, words: Words, format: Format }} Drawing What content is drawn with. */
+/** @typedef {{ state: State } & Drawing} Model What every view draws from. */
 
 /** How many tints of avatar `list.css` knows. */
 const TINTS = 6;
@@ -54,15 +54,6 @@ export function button(label, quality, iconName) {
     { type: "button", class: `button button-${quality}` },
     iconName && icon(iconName),
     h("span", { class: "button-label" }, label),
-  );
-}
-
-/** @param {string} text @returns {(Node | string)[]} The text with its web addresses as links. */
-export function linkedText(text) {
-  return linked(text).map((piece) =>
-    piece.url
-      ? h("a", { href: piece.url, target: "_blank", rel: "noopener noreferrer nofollow" }, piece.text)
-      : piece.text,
   );
 }
 

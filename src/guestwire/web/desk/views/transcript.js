@@ -2,17 +2,18 @@
  * What was said: rows that keep their nodes, the end followed only while the reader is there.
  *
  * @import { Conversation, PendingMessage } from "../core/types.js"
- * @import { Row } from "../core/rows.js"
  * @import { Words } from "../locales/en.js"
  * @import { Model } from "./parts.js"
  */
 
+import { answered } from "../core/answers.js";
 import { transcriptRows } from "../core/rows.js";
-import { typing } from "../core/selectors.js";
-import { h, onPress, setAttribute, setText, show, syncChildren } from "./dom.js";
+import { hasMarkdown, typing } from "../core/selectors.js";
+import { h, onPress, setText, show, syncChildren } from "./dom.js";
 import { icon } from "./icons.js";
-import { miniature } from "./content.js";
-import { guestName, linkedText, senderName } from "./parts.js";
+import { guestName } from "./parts.js";
+import { createRow, updateRow } from "./said.js";
+
 
 /** Nearer to the end than this, in CSS pixels, counts as at the end. */
 const SLACK_PX = 48;
@@ -77,6 +78,15 @@ export function createTranscript(words, { onRead }) {
     setText(pillText, words.conversation.newMessages(missed));
   }
 
+  /** @param {string} entryId */
+  function showEntry(entryId) {
+    const row = rows.querySelector(`[data-entry="${CSS.escape(entryId)}"]`);
+    if (!(row instanceof HTMLElement)) return;
+    isAtEnd = false;
+    row.scrollIntoView({ block: "center" });
+    row.focus();
+  }
+
   return {
     element,
     focus: () => log.focus(),
@@ -94,18 +104,17 @@ export function createTranscript(words, { onRead }) {
         if (isAtEnd) toEnd();
       }
       const { myName } = state.work;
-      const wanted = [conversation.entries, pending, today, myName];
+      const markdown = hasMarkdown(state.desk, conversation);
+      const wanted = [conversation.entries, pending, today, myName, markdown];
       if (isOther || wanted.some((one, index) => one !== drawn[index])) {
         drawn = wanted;
+        const done = answered(conversation.entries);
         syncChildren(
           rows,
           transcriptRows(conversation.entries, pending, format.dayOf),
-          (row) => `${conversation.id} ${myName} ${row.key}`,
-          (row) => createRow(row, model, conversation),
-          (node, row) => {
-            if (row.kind === "day") setText(node, format.day(row.at, now));
-            if (row.kind === "message") setAttribute(node, "data-first", row.isFirst);
-          },
+          (row) => `${conversation.id} ${myName} ${markdown} ${row.key}`,
+          (row) => createRow(row, model, conversation, showEntry),
+          (node, row) => updateRow(node, row, model, done),
         );
         const grown = conversation.entries.length + pending.length - lastCount;
         lastCount = conversation.entries.length + pending.length;
@@ -125,26 +134,4 @@ function typingWords(from, conversation, words) {
   if (from === "bot") return words.conversation.typing.bot;
   if (from === "agent") return words.conversation.typing.agent;
   return words.conversation.typing.guest(guestName(conversation.guest, words));
-}
-
-/** @param {Row} row @param {Model} model @param {Conversation} conversation @returns {HTMLElement} */
-function createRow(row, { state, words, format }, conversation) {
-  if (row.kind === "day") return h("p", { class: "said-day" });
-  const { entry } = row;
-  const time = h("time", { datetime: new Date(entry.at).toISOString(), title: format.exact(entry.at) }, format.time(entry.at));
-  if (row.kind === "system") return h("p", { class: "said-system" }, h("span", { dir: "auto" }, entry.text), " ", time);
-
-  const isMine = entry.from === "agent" && (row.isPending || entry.name === undefined || entry.name === state.work.myName);
-  const spoken = entry.name ?? (entry.from === "guest" ? guestName(conversation.guest, words) : undefined);
-  const name = isMine ? words.from.you : senderName(entry.from, spoken, words);
-  const content = entry.content?.length ? miniature(entry.content, words) : [];
-  const isChoice = entry.content?.some((one) => one.contentType === "ButtonResponse" && one.buttonResponse?.text === entry.text);
-  return h(
-    "article",
-    { class: "said", "data-from": entry.from, "data-mine": isMine, "data-pending": row.isPending },
-    h("header", { class: "said-head" }, entry.from === "bot" && icon("bot"), h("span", { class: "said-name", dir: "auto" }, name), time),
-    entry.text !== "" && !isChoice && h("p", { class: "bubble", dir: "auto" }, ...linkedText(entry.text)),
-    content.length > 0 && h("div", { class: "miniature" }, ...content),
-    row.isPending && h("p", { class: "said-state" }, words.conversation.sending),
-  );
 }
