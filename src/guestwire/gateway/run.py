@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from guestwire.gateway.app import create_gateway, drain
-from guestwire.net.logs import configure_logging
+from guestwire.net.logs import configure_logging, get_logger
+from guestwire.net.open_files import raise_open_files
 from guestwire.net.server import Server
 from guestwire.net.signals import stop_signals
 from guestwire.settings import GatewaySettings
@@ -17,9 +19,16 @@ __all__ = ["serve"]
 GRACEFUL_S = 5
 """With the drain before and the log's end after it, the process is gone within 10 s of the signal."""
 
+FILES_PER_CHAT = 2
+"""The browser's connection, and one to the provider."""
+
+OTHER_FILES = 100
+"""The log, the listener, and requests that come and go."""
 
 COLLECT_EVERY = 20_000
 """Objects made and kept between two looks of the garbage collector; Python's default is 700."""
+
+_log = get_logger("guestwire.gateway")
 
 
 async def serve(settings: GatewaySettings, *, announce: Callable[[Server], None] | None = None) -> None:
@@ -33,7 +42,7 @@ async def serve(settings: GatewaySettings, *, announce: Callable[[Server], None]
         ConfigError: A setting is missing or wrong, or the port is taken (`port-in-use`).
     """
     configure_logging(settings.log_format, settings.log_level)
-    app = create_gateway(settings)
+    app = create_gateway(_within_open_files(settings))
     server = Server(
         app,
         host=settings.host,
@@ -47,6 +56,23 @@ async def serve(settings: GatewaySettings, *, announce: Callable[[Server], None]
                 announce(server)
             await stop.wait()
             await drain(app)
+
+
+def _within_open_files(settings: GatewaySettings) -> GatewaySettings:
+    """Let in no more browsers than there may be sockets: an accept that fails would keep out everybody."""
+    if settings.mode == "direct":
+        return settings  # its browsers connect to the provider
+    needed = settings.max_connections * FILES_PER_CHAT + OTHER_FILES
+    allowed = raise_open_files(needed)
+    if allowed is None or allowed >= needed:
+        return settings
+    fewer = max(1, (allowed - OTHER_FILES) // FILES_PER_CHAT)
+    _log.warning(
+        f"This process may open {allowed} files and would need {needed} for max_connections={settings.max_connections}:"
+        f" only {fewer} browsers are let in. Raise the limit (systemd: LimitNOFILE={needed}; Docker: --ulimit"
+        f" nofile={needed}; a shell: ulimit -n {needed}), or set max_connections={fewer}."
+    )
+    return replace(settings, max_connections=fewer)
 
 
 @contextlib.contextmanager

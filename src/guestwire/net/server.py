@@ -29,7 +29,11 @@ __all__ = ["Server"]
 
 MAX_FRAME_BYTES = 65_536
 MAX_QUEUED_FRAMES = 16
-BACKLOG = 2048
+BACKLOG = 1024
+"""Connections that the operating system holds until we accept them: after a restart all browsers come at once."""
+
+ACCEPTED_AT_ONCE = 64
+"""Accepts before others have their turn. With no file left each of them fails, and is a line in the log."""
 
 
 class Server:
@@ -112,6 +116,7 @@ class Server:
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)
         await server.startup(sockets=[listener])
+        listener.listen(BACKLOG)  # asyncio takes one number for both
         # A plain task, not a task group: a group would wrap what the caller's body raises.
         ticking = asyncio.create_task(server.main_loop(), name="uvicorn")
         try:
@@ -127,6 +132,7 @@ class Server:
             self._app,
             http=BoundedHttp,
             ws=DirectWebSocket,
+            backlog=ACCEPTED_AT_ONCE,
             ws_max_size=MAX_FRAME_BYTES,
             ws_max_queue=MAX_QUEUED_FRAMES,
             ws_per_message_deflate=False,

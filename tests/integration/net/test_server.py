@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator
 
@@ -289,3 +290,35 @@ async def test_the_end_of_the_server_is_told_to_both_sides() -> None:
             assert await asyncio.wait_for(flood.closed_with, 10) == 1012
             assert [frame async for frame in socket if not frame] == []
             assert socket.close_code in {1006, 1012}  # the code is behind what the client had not read
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="There is no such limit.")
+async def test_with_no_file_left_it_says_so_a_few_times_and_recovers() -> None:
+    """One connection that can't be accepted must not fill the log; once there is a file it is served."""
+    import resource  # POSIX only
+
+    failed = asyncio.Event()
+    messages: list[str] = []
+
+    def note(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        messages.append(str(context["message"]))
+        failed.set()
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    app = Starlette(routes=[Route("/", hello)])
+    async with Server(app) as server:
+        asyncio.get_running_loop().set_exception_handler(note)
+        with contextlib.closing(socket.create_connection(("127.0.0.1", server.port))) as peer:
+            free = os.dup(0)
+            os.close(free)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+            try:
+                await asyncio.wait_for(failed.wait(), 10)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            peer.setblocking(False)
+            await asyncio.get_running_loop().sock_sendall(peer, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            answer = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(peer, 100), 10)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert len(messages) <= 64
+    assert set(messages) == {"socket.accept() out of system resource"}
