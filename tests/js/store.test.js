@@ -3,24 +3,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import {
-  answerableFrom,
-  areOneGroup,
-  bannerOf,
-  CALM_MS,
-  composerMode,
-  INITIAL_STATE,
-  nextDeadline,
-  reduce,
-  remedyOf,
-  shownRows,
-  shownStatus,
-  STUCK_AFTER_MS,
-  TYPING_MS,
-  UNATTENDED_AFTER_MS,
-} from "../../src/guestwire/web/widget/core/store.js";
+import { answerableFrom, areOneGroup, composerMode, remedyOf, shownRows } from "../../src/guestwire/web/widget/core/shown.js";
+import { INITIAL_STATE } from "../../src/guestwire/web/widget/core/state.js";
+import { reduce } from "../../src/guestwire/web/widget/core/store.js";
+import { bannerOf, CALM_MS, shownStatus } from "../../src/guestwire/web/widget/core/trouble.js";
+import { nextDeadline, STUCK_AFTER_MS, TYPING_MS, UNATTENDED_AFTER_MS } from "../../src/guestwire/web/widget/core/waits.js";
 
-/** @import { UiEvent, UiState } from "../../src/guestwire/web/widget/core/store.js" */
+/** @import { UiEvent, UiState } from "../../src/guestwire/web/widget/core/state.js" */
 
 /**
  * @param {UiEvent[]} events
@@ -204,7 +193,7 @@ describe("announcements", () => {
   test("each once, in order; the guest's own words and the first status stages are not said", () => {
     const events = [{ type: "status", status: "connecting" }, CONNECTED, WAITING, said("Hi", "bot"), said("me", "guest"), JOINED, JOINED, said("Hello"), ENDED, ENDED];
     const { announcements } = after(/** @type {UiEvent[]} */ (events));
-    assert.deepEqual(announcements.map(({ what }) => what), ["connected", "said", "joined", "said", "ended"]);
+    assert.deepEqual(announcements.map(({ what }) => what), ["connected", "said", "handover", "said", "ended"]);
   });
 
   test("an outage is said once however many attempts it takes, and so is its end", () => {

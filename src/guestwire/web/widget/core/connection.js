@@ -252,15 +252,22 @@ export class GuestSessionClient {
    * @param {object} options
    * @param {string} options.clientId New for every message.
    * @param {number} [options.sentAt] For the transcript.
-   * @param {ContentItem[]} [options.content] An answer to rich content.
+   * @param {ContentItem[]} [options.content] Files, or an answer to rich content.
+   * @param {string} [options.inReplyTo] What it answers.
    * @throws {RejectedError} conversation-ended, message-blank or message-too-long.
    */
-  sendText(text, now, { clientId, sentAt, content = [] }) {
+  sendText(text, now, { clientId, sentAt, content = [], inReplyTo }) {
     if (this.#hasEnded) throw new RejectedError("conversation-ended");
     text = text.toWellFormed();
     if (!text.trim() && !content.length) throw new RejectedError("message-blank");
     if (utf8Length(text) > this.#maxTextBytes) throw new RejectedError("message-too-long");
-    this.#keep({ clientId, text, ...(content.length && { content }), ...(sentAt !== undefined && { sentAt }) });
+    this.#keep({
+      clientId,
+      text,
+      ...(content.length && { content }),
+      ...(inReplyTo !== undefined && { inReplyTo }),
+      ...(sentAt !== undefined && { sentAt }),
+    });
     this.#show(clientId);
     this.#pump(now);
   }
@@ -293,6 +300,17 @@ export class GuestSessionClient {
     if (now - this.#typedAt < TYPING_EVERY_S) return;
     this.#typedAt = now;
     this.#effects.push({ type: "send-frame", text: '{"type":"typing"}' });
+  }
+
+  /**
+   * Ask for what is only worth asking at once: to keep the session alive, or to forget the conversation.
+   *
+   * @param {"stay" | "clear"} what
+   * @throws {RejectedError} local-protocol: not connected, or the provider can't.
+   */
+  ask(what) {
+    if (this.#state !== "connected" || !this.#understands(what)) throw new RejectedError("local-protocol");
+    this.#effects.push({ type: "send-frame", text: JSON.stringify({ type: what }) });
   }
 
   /**
@@ -526,7 +544,7 @@ export class GuestSessionClient {
     if (this.#state !== "connected" || this.#link?.isLive === false || (this.#isRelay && !this.#link)) return;
     if (this.#wantsNew && !this.#saidNew) this.#sayNew();
     const saysBack = this.#isRelay || this.#understands("echo");
-    for (const [clientId, { text, content, code }] of this.#outbox) {
+    for (const [clientId, { text, content, inReplyTo, code }] of this.#outbox) {
       if (code || this.#written.has(clientId)) continue;
       const waitS = this.#bucket.take(now);
       if (waitS > 0) {
@@ -534,7 +552,13 @@ export class GuestSessionClient {
         return;
       }
       this.#written.add(clientId);
-      const frame = { type: "message", text, ...(content && { content }), ...(saysBack && { clientId }) };
+      const frame = {
+        type: "message",
+        text,
+        ...(content && { content }),
+        ...(inReplyTo !== undefined && { inReplyTo }),
+        ...(saysBack && { clientId }),
+      };
       this.#effects.push({ type: "send-frame", text: JSON.stringify(frame), clientId });
     }
     if (!this.#wantsEnd) return;

@@ -11,6 +11,8 @@
 /** @import { ChatEvent, Reset, Session } from "./types.js" */
 /** @import { Decoded } from "./decode.js" */
 
+import { termsOf } from "./terms.js";
+
 const PING_EVERY_S = 25;
 
 /** The answer to `hello` or `ping`, and every next frame of a replay, comes within this time. */
@@ -142,10 +144,13 @@ export class RelayLink {
     if (seq !== undefined && event) return this.#record(seq, event, now);
     switch (frame?.type) {
       case "welcome":
-        if (this.#isWelcome) return {};
+        // A second one only takes everything back: the guest has cleared the chat.
+        if (this.#isWelcome && frame.mode !== "reset") return {};
         this.#isWelcome = true;
-        if (frame.mode === "reset") this.#epoch = frame.epoch;
+        if (frame.mode === "reset") this.#restart(frame.epoch);
         return { token: frame.token, maxTextBytes: frame.limits?.maxTextBytes };
+      case "session":
+        return { events: [termsOf(frame)] };
       case "synced":
         return this.#isWelcome && !this.isLive ? this.#sync(frame.seq, now) : {};
       case "pong":
@@ -156,6 +161,14 @@ export class RelayLink {
         // What has no place in the log can't be held for one, and is old news after a reset.
         return event && (this.#epoch === undefined || event.type === "error") ? { events: [event] } : {};
     }
+  }
+
+  /** @param {string} epoch Of the log that comes. */
+  #restart(epoch) {
+    this.#epoch = epoch;
+    this.#heldSeq = undefined;
+    this.#held = [];
+    this.isLive = false;
   }
 
   /**

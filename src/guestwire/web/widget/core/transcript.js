@@ -18,6 +18,9 @@ export const EMPTY_TRANSCRIPT = Object.freeze({ rows: [], typing: [] });
  */
 const RANK = { queued: 0, sent: 1, accepted: 2, waiting: 3, unconfirmed: 4, failed: 5, delivered: 5, read: 6 };
 
+/** Where the newest rows find the messages by their ids. @type {WeakMap<Row[], Map<string, number>>} */
+const PLACES = new WeakMap();
+
 /**
  * Fold in one event. Events that don't show in a transcript return the same object.
  *
@@ -68,8 +71,10 @@ function applyMessage(transcript, event) {
   if (event.id) row.id = event.id;
   if (event.seq) row.seq = event.seq;
   if (event.clientId) row.clientId = event.clientId;
+  if (event.orderKey !== undefined) row.orderKey = event.orderKey;
+  if (event.providerId) row.providerId = event.providerId;
   if (event.seq !== undefined && row.state && isAbove("accepted", row.state)) row.state = "accepted";
-  return { ...calm, rows: known ? calm.rows.with(index, row) : [...calm.rows, row] };
+  return { ...calm, rows: withRow(calm.rows, known ? index : calm.rows.length, row) };
 }
 
 /**
@@ -83,6 +88,8 @@ function newRow(transcript, event) {
   if (event.sentAt !== undefined) row.sentAt = event.sentAt;
   if (event.content?.length) row.content = event.content;
   if (event.late) row.late = true;
+  if (event.avatar) row.avatar = event.avatar;
+  if (event.inReplyTo) row.inReplyTo = event.inReplyTo;
   const name = event.name ?? (event.from === "agent" ? transcript.agentName : undefined);
   if (name !== undefined) row.name = name;
   // Without a client id it was sent elsewhere, so the provider has it.
@@ -98,12 +105,16 @@ function newRow(transcript, event) {
 function applyReceipt(transcript, event) {
   const index = findRow(transcript.rows, event.clientId, undefined);
   if (index < 0) return transcript;
-  const { code: _, ...row } = /** @type {MessageRow} */ (transcript.rows[index]);
+  const { code: _, ...rest } = /** @type {MessageRow} */ (transcript.rows[index]);
+  /** @type {MessageRow} */
+  const row = rest;
   if (!row.state || !isAbove(event.status, row.state)) return transcript;
   row.state = event.status;
   if (event.id) row.id = event.id;
   if (event.messageSeq) row.seq = event.messageSeq;
-  return { ...transcript, rows: transcript.rows.with(index, event.code ? { ...row, code: event.code } : row) };
+  if (event.orderKey !== undefined) row.orderKey = event.orderKey;
+  if (event.code) row.code = event.code;
+  return { ...transcript, rows: withRow(transcript.rows, index, row) };
 }
 
 /**
@@ -161,14 +172,50 @@ function isAbove(fate, other) {
 }
 
 /**
+ * Put a row in its place, or after the last.
+ *
+ * @param {Row[]} rows
+ * @param {number} index
+ * @param {MessageRow} row
+ */
+function withRow(rows, index, row) {
+  const places = placesOf(rows);
+  // They go with the newest rows: who goes on from older ones makes them anew.
+  PLACES.delete(rows);
+  const next = index < rows.length ? rows.with(index, row) : [...rows, row];
+  note(places, row, index);
+  PLACES.set(next, places);
+  return next;
+}
+
+/** @param {Row[]} rows */
+function placesOf(rows) {
+  let places = PLACES.get(rows);
+  if (!places) {
+    places = new Map();
+    for (const [index, row] of rows.entries()) if (row.kind === "message") note(places, row, index);
+    PLACES.set(rows, places);
+  }
+  return places;
+}
+
+/**
+ * @param {Map<string, number>} places
+ * @param {MessageRow} row
+ * @param {number} index
+ */
+function note(places, { clientId, id }, index) {
+  if (clientId) places.set(`client ${clientId}`, index);
+  if (id) places.set(`id ${id}`, index);
+}
+
+/**
  * @param {Row[]} rows
  * @param {string | undefined} clientId
  * @param {string | undefined} id
  * @returns {number} -1 when there is none.
  */
 function findRow(rows, clientId, id) {
-  const byClient = clientId
-    ? rows.findLastIndex((row) => row.kind === "message" && row.clientId === clientId)
-    : -1;
-  return byClient < 0 && id ? rows.findLastIndex((row) => row.kind === "message" && row.id === id) : byClient;
+  const places = placesOf(rows);
+  return (clientId ? places.get(`client ${clientId}`) : undefined) ?? (id ? places.get(`id ${id}`) : undefined) ?? -1;
 }

@@ -17,10 +17,6 @@
  * One item of a message's `content`, in the wire's own shape; what we can't draw is kept as it came.
  *
  * @typedef {{ contentType: string, [member: string]: unknown }} ContentItem
- *
- * @typedef {{ text: string, payload: string, action?: string, image?: string }} QuickReply
- * @typedef {{ type: string, text?: string, url?: string, payload?: string }} CardAction
- * @typedef {{ title: string, description?: string, image?: string, actions?: CardAction[], defaultAction?: CardAction }} Card
  */
 
 /**
@@ -36,6 +32,9 @@
  * @property {string} [clientId]
  * @property {string} [orderKey]
  * @property {boolean} [late]
+ * @property {string} [avatar]
+ * @property {string} [providerId] The provider's own id of it, which an answer names.
+ * @property {string} [inReplyTo] The `providerId` of the message that it answers.
  */
 
 /**
@@ -51,6 +50,25 @@
  * @property {string} [reason]
  * @property {string} [id]
  * @property {number} [seq]
+ */
+
+/**
+ * Which files the provider takes: MIME types, also as "image/*", all when there are none; extensions with their dot.
+ *
+ * @typedef {{ maxBytes?: number, types: string[], blockedExtensions: string[] }} FileRules
+ */
+
+/**
+ * What holds in the session, always the whole of it.
+ *
+ * @typedef {object} Terms
+ * @property {"terms"} type
+ * @property {string[]} features Of: attachments, clear, stay, markdown, typing, start-new.
+ * @property {FileRules} [files]
+ * @property {number} [expiresAt]
+ * @property {boolean} readOnly
+ * @property {{ name?: string, avatar?: string }} [bot]
+ * @property {string} [colour] As "#rrggbb".
  */
 
 /** @typedef {{ type: "typing", from: string, duration?: number }} Typing `duration` in milliseconds. */
@@ -87,13 +105,13 @@
  */
 
 /**
- * @typedef {Message | ConversationUpdated | Typing | Receipt | ProviderError | StatusChanged | UnknownEvent | Reset} ChatEvent
+ * @typedef {Message | ConversationUpdated | Terms | Typing | Receipt | ProviderError | StatusChanged | UnknownEvent | Reset} ChatEvent
  */
 
 /**
  * What the guest wrote and the gateway has not accepted; `code` when it never will.
  *
- * @typedef {{ clientId: string, text: string, content?: ContentItem[], sentAt?: number, code?: string }} Unsent
+ * @typedef {{ clientId: string, text: string, content?: ContentItem[], inReplyTo?: string, sentAt?: number, code?: string }} Unsent
  */
 
 /**
@@ -110,9 +128,13 @@
  * @property {Fate} [state] Only on the guest's own.
  * @property {string} [code] Why it failed.
  * @property {boolean} [late]
+ * @property {string} [avatar]
+ * @property {string} [providerId]
+ * @property {string} [inReplyTo]
+ * @property {string} [orderKey] Its place in the provider's order.
  */
 
-/** @typedef {{ kind: "notice", notice: "joined" | "left" | "ended" | "new", name?: string }} NoticeRow */
+/** @typedef {{ kind: "notice", notice: "joined" | "handover" | "left" | "ended" | "new", name?: string }} NoticeRow */
 
 /** @typedef {MessageRow | NoticeRow} Row */
 

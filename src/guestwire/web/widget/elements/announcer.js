@@ -2,7 +2,7 @@
  * The one region that speaks. It is mounted before its first text, apart from the log, and says everything once, in order.
  */
 
-/** @import { Announcement } from "../core/store.js" */
+/** @import { Announcement } from "../core/state.js" */
 /** @import { ContentItem } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
 

@@ -1,6 +1,6 @@
 /** @import { View } from "./view.js" */
 
-import { bannerOf } from "../core/store.js";
+import { bannerOf } from "../core/trouble.js";
 import { errorWords } from "./announcer.js";
 import { el, icon, register, request, setAttributes, setText } from "./dom.js";
 

@@ -1,7 +1,7 @@
 /** @import { View } from "./view.js" */
 
 import { MAX_TEXT_BYTES, utf8Length } from "../core/decode.js";
-import { composerMode } from "../core/store.js";
+import { composerMode } from "../core/shown.js";
 import { el, icon, register, request, setAttributes, setText } from "./dom.js";
 
 /** From here on the counter shows what is left. */

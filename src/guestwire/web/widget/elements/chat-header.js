@@ -2,7 +2,8 @@
 /** @import { Words } from "../core/words.js" */
 /** @import { View } from "./view.js" */
 
-import { composerMode, shownStatus } from "../core/store.js";
+import { composerMode } from "../core/shown.js";
+import { shownStatus } from "../core/trouble.js";
 import { initialOf } from "./view.js";
 import { el, icon, register, request, setAttributes, setText } from "./dom.js";
 

@@ -1,9 +1,9 @@
-/** @import { UiState } from "../core/store.js" */
+/** @import { UiState } from "../core/state.js" */
 /** @import { Words } from "../core/words.js" */
 /** @import { Item } from "./chat-message.js" */
 /** @import { View } from "./view.js" */
 
-import { answerableFrom, areOneGroup, composerMode, remedyOf, shownRows } from "../core/store.js";
+import { answerableFrom, areOneGroup, composerMode, remedyOf, shownRows } from "../core/shown.js";
 import { startOfDay } from "../core/words.js";
 import { RowView } from "./chat-message.js";
 import { el, icon, register, request, setAttributes, setText } from "./dom.js";

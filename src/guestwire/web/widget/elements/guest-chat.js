@@ -1,9 +1,12 @@
 /** @import { ChatEvent, ConnectionStatus, ContentItem, Guest, MessageRow } from "../core/types.js" */
-/** @import { UiEvent, UiState } from "../core/store.js" */
+/** @import { UiEvent, UiState } from "../core/state.js" */
 
 import { RejectedError } from "../core/connection.js";
 import { MAX_TEXT_BYTES } from "../core/decode.js";
-import { composerMode, INITIAL_STATE, nextDeadline, reduce } from "../core/store.js";
+import { composerMode } from "../core/shown.js";
+import { INITIAL_STATE } from "../core/state.js";
+import { reduce } from "../core/store.js";
+import { nextDeadline } from "../core/waits.js";
 import { Words } from "../core/words.js";
 import { CLOCK } from "../io/clock.js";
 import { ChatSession } from "../io/session.js";

@@ -3,7 +3,13 @@
  * be drawn is left out here and shown as the message's `text`.
  */
 
-/** @import { Card, CardAction, ContentItem, MessageRow, QuickReply } from "../core/types.js" */
+/** @import { ContentItem, MessageRow } from "../core/types.js" */
+
+/**
+ * @typedef {{ text: string, payload: string, action?: string, image?: string }} QuickReply
+ * @typedef {{ type: string, text?: string, url?: string, payload?: string }} CardAction
+ * @typedef {{ title: string, description?: string, image?: string, actions?: CardAction[], defaultAction?: CardAction }} Card
+ */
 /** @import { Words } from "../core/words.js" */
 
 import { safeImageUrl, safeUrl } from "../core/richtext.js";

@@ -2,7 +2,7 @@
  * What the host hands down to its parts, as their `view` property, after every change.
  */
 
-/** @import { UiState } from "../core/store.js" */
+/** @import { UiState } from "../core/state.js" */
 /** @import { Words } from "../core/words.js" */
 
 import { withoutTurns } from "../core/words.js";

@@ -32,6 +32,7 @@ export default {
   "someone": "An agent",
 
   "notice.joined": "{name} has joined",
+  "notice.handover": "{name} has joined. You are now talking with a person",
   "notice.left": "{name} has left. Waiting for the next agent",
   "notice.ended": "Conversation ended",
   "notice.new": "New chat",
