@@ -18,6 +18,7 @@ import msgspec
 from guestwire.errors import RemoteProtocolError, SessionExpired
 from guestwire.model.events import Message
 from guestwire.model.http import HttpAnswer, HttpRequest
+from guestwire.model.wire_text import repaired_json
 from guestwire.protocols.guest_session.rest import SESSIONS_PATH, BadSessionRequest, raise_for_trouble
 from guestwire.protocols.guest_session.session import GuestSession
 from guestwire.protocols.guest_session.wire import BotMessageFrame, MessageFrame, decode_outbound, to_event
@@ -101,7 +102,7 @@ def parse_history_answer(answer: HttpAnswer) -> HistoryPage:
     if not answer.is_success:
         raise RemoteProtocolError(f"Expected 200 or 401 from the history, got {answer.status}.")
     try:
-        body = msgspec.json.decode(answer.body, type=_RawAnswer)
+        body = msgspec.json.decode(repaired_json(answer.body.decode()), type=_RawAnswer)
         texts = [bytes(raw).decode() for raw in body.messages]
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         # What people wrote is not quoted.

@@ -36,21 +36,26 @@ from guestwire.errors import ERRORS, LocalProtocolError, Retry
 from guestwire.model.events import UnknownReason
 from guestwire.model.secret import Secret
 from guestwire.model.token_bucket import TokenBucket
+from guestwire.protocols.guest_session.guest_content import (
+    MAX_CONTENT_BYTES,
+    MAX_PROVIDER_ID_CHARS,
+    content_size,
+    is_provider_id,
+    parse_guest_content,
+)
 from guestwire.protocols.guest_session.server import (
     BURST_FRAMES,
     FRAMES_PER_S,
     MAX_CLIENT_ID_CHARS,
-    MAX_CONTENT_BYTES,
     EndConversation,
     SendMessage,
     ShowTyping,
-    content_size,
-    parse_answers,
 )
 from guestwire.protocols.guest_session.wire import (
     MAX_TEXT_BYTES,
     AckFrame,
     BadFrame,
+    ClearFrame,
     ConversationUpdateFrame,
     EndFrame,
     ErrorFrame,
@@ -65,7 +70,9 @@ from guestwire.protocols.guest_session.wire import (
     PongFrame,
     ReadFrame,
     ReceiptFrame,
+    SessionFrame,
     StartNewFrame,
+    StayFrame,
     SyncedFrame,
     TypingFrame,
     WelcomeFrame,
@@ -81,9 +88,11 @@ __all__ = [
     "MOST_BEHIND_RECORDS",
     "RELAY_STATES",
     "CheckPair",
+    "ClearConversation",
     "CloseSocket",
     "NoteRead",
     "NoteSeen",
+    "ProlongSession",
     "RefuseMessage",
     "RelayCommand",
     "RelayConnection",
@@ -225,6 +234,16 @@ class StartNew:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearConversation:
+    """The guest wants the conversation forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProlongSession:
+    """The guest wants to stay: the provider's session must not expire."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportHead:
     """Answer with `pong`."""
 
@@ -244,7 +263,17 @@ class NoteRead:
 
 
 RelayCommand: TypeAlias = (
-    CheckPair | SendMessage | RefuseMessage | ShowTyping | EndConversation | StartNew | ReportHead | NoteSeen | NoteRead
+    CheckPair
+    | SendMessage
+    | RefuseMessage
+    | ShowTyping
+    | EndConversation
+    | StartNew
+    | ClearConversation
+    | ProlongSession
+    | ReportHead
+    | NoteSeen
+    | NoteRead
 )
 
 
@@ -301,7 +330,7 @@ class RelayConnection:
         self._welcomed_at = 0
         self._mode: Literal["plain", "resume", "reset"] | None = None
         self._ends_at: int | None = None
-        self._volatile: dict[type[VolatileFrame], tuple[str, int]] = {}
+        self._volatile: dict[type[VolatileFrame | SessionFrame], tuple[str, int]] = {}
         self._hello_until: float | None = None if is_plain else now + HELLO_S
         self._blocked_until: float | None = None
         self._ended_until: float | None = None
@@ -427,6 +456,7 @@ class RelayConnection:
                 self._effects.append(SendFrame(_frame(record, numbered=not self.is_plain)))
         if records:
             self._cursor = records[-1].seq
+        if records or self._volatile:
             self._after_records()
         return True
 
@@ -524,6 +554,16 @@ class RelayConnection:
             return
         self._volatile[type(frame)] = (encode(frame), after)
         self._send_volatile()
+
+    def show_session(self, frame: str) -> None:
+        """Send what the provider's session offers, once all that was there at the welcome is; the newest one counts.
+
+        Args:
+            frame: A `SessionFrame` as text, the same for all readers.
+        """
+        if not self.is_plain and self.is_reading:
+            self._volatile[SessionFrame] = frame, 0
+            self._send_volatile()
 
     def blocked(self, now: float) -> None:
         """Note that the socket takes nothing more; the second note changes nothing."""
@@ -626,22 +666,30 @@ class RelayConnection:
                 self._commands.append(NoteRead(min(frame.seq, self._cursor)))
             case StartNewFrame() if not self.is_plain:
                 self._commands.append(StartNew())
+            case ClearFrame() if not self.is_plain:
+                self._commands.append(ClearConversation())
+            case StayFrame() if not self.is_plain:
+                self._commands.append(ProlongSession())
             case _:
                 self._refuse("bad-frame", frame)
 
     def _take_message(self, frame: GuestMessageFrame) -> None:
         text = frame.text or ""
-        content = parse_answers(frame.content)
+        content = parse_guest_content(frame.content, takes_files=not self.is_plain)
         client_id = frame.client_id
         if client_id is not None and not _is_client_id(client_id):
             words = f"Expected a clientId of 1 to {MAX_CLIENT_ID_CHARS} printable characters."
             self._say_error("bad-frame", text=words)
+        elif frame.in_reply_to is not None and not is_provider_id(frame.in_reply_to):
+            words = f"Expected an inReplyTo of 1 to {MAX_PROVIDER_ID_CHARS} printable characters."
+            self._say_error("bad-frame", client_id=client_id, text=words)
         elif not text.strip() and not content:
             self._refuse("message-blank", frame)
         elif len(text.encode()) > MAX_TEXT_BYTES or content_size(content) > MAX_CONTENT_BYTES:
             self._refuse("message-too-long", frame)
         else:
-            self._commands.append(SendMessage(text=text, content=content, client_id=client_id))
+            in_reply_to = None if self.is_plain else frame.in_reply_to
+            self._commands.append(SendMessage(text, content, client_id, in_reply_to))
 
     def _refuse(self, code: str, frame: InboundFrame | BadFrame, retry_after: float | None = None) -> None:
         words = _WORDS[frame.reason] if isinstance(frame, BadFrame) and code == "bad-frame" else None

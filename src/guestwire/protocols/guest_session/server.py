@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TypeAlias
 
-import msgspec
-
 from guestwire.errors import ERRORS
-from guestwire.model.content import ButtonResponse, ContentItem, parse_content
+from guestwire.model.content import ContentItem
 from guestwire.model.events import UnknownReason
 from guestwire.model.token_bucket import TokenBucket
+from guestwire.protocols.guest_session.guest_content import MAX_CONTENT_BYTES, content_size, parse_guest_content
 from guestwire.protocols.guest_session.wire import (
     MAX_TEXT_BYTES,
     BadFrame,
@@ -33,14 +32,11 @@ from guestwire.protocols.guest_session.wire import (
 
 __all__ = [
     "MAX_CLIENT_ID_CHARS",
-    "MAX_CONTENT_BYTES",
     "Command",
     "EndConversation",
     "GuestSessionServer",
     "SendMessage",
     "ShowTyping",
-    "content_size",
-    "parse_answers",
 ]
 
 FRAMES_PER_S = 10.0
@@ -52,9 +48,6 @@ BURST_FRAMES = 30.0
 MAX_CLIENT_ID_CHARS = 64
 """A client id is kept and said back, so it is bounded; a UUID has 36."""
 
-MAX_CONTENT_BYTES = 8192
-"""JSON of a message's answers; the longest list picker that a person fills in needs less."""
-
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
@@ -63,6 +56,7 @@ class SendMessage:
     text: str
     content: tuple[ContentItem, ...] = ()
     client_id: str | None = None
+    in_reply_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +118,7 @@ class GuestSessionServer:
 
     def _take_message(self, frame: GuestMessageFrame) -> None:
         text = frame.text or ""
-        content = parse_answers(frame.content)
+        content = parse_guest_content(frame.content)
         client_id = frame.client_id if "echo" in self._extensions else None
         if client_id is not None and not (0 < len(client_id) <= MAX_CLIENT_ID_CHARS and client_id.isprintable()):
             words = f"Expected a clientId of 1 to {MAX_CLIENT_ID_CHARS} printable characters."
@@ -142,16 +136,6 @@ class GuestSessionServer:
             words = _WORDS[frame.reason]
         client_id = frame.client_id if isinstance(frame, GuestMessageFrame) else None
         self._replies.append(encode(ErrorFrame(code=code, text=words, retry_after=retry_after, client_id=client_id)))
-
-
-def parse_answers(content: object) -> tuple[ContentItem, ...]:
-    """Parse what a guest sends as `content`: answers to what was offered. The rest would be anybody's to draw [D]."""
-    return tuple(item for item in parse_content(content) if isinstance(item.value, ButtonResponse))
-
-
-def content_size(content: tuple[ContentItem, ...]) -> int:
-    """Return the bytes of its JSON."""
-    return len(msgspec.json.encode([item.raw for item in content])) if content else 0
 
 
 _WORDS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import traceback
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
@@ -103,6 +104,13 @@ def test_what_is_no_message_is_left_out() -> None:
     odd: list[object] = [5, {"type": "weather"}, {"type": "typing"}, {**FRAME, "id": None}, {**FRAME, "id": ""}]
     page = parse_history_answer(answer({"messages": [*odd, FRAME, *odd], "hasMore": True}))
     assert page == HistoryPage((Message(sender="agent", text="x", id="p1"),), has_more=True)
+
+
+def test_half_an_emoji_loses_no_page() -> None:
+    """Some providers cut texts in the middle of one; the other messages are as good as ever."""
+    half = {"type": "message", "from": "agent", "text": "a\ud83d", "id": "p2"}
+    page = parse_history_answer(HttpAnswer(200, {}, json.dumps({"messages": [FRAME, half], "hasMore": False}).encode()))
+    assert [message.text for message in page.messages] == ["x", "a\ufffd"]
 
 
 def test_an_empty_page_has_nothing_to_go_on_from() -> None:

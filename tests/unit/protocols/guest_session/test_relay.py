@@ -23,9 +23,11 @@ from guestwire.protocols.guest_session.relay import (
     MOST_REFUSED,
     RELAY_STATES,
     CheckPair,
+    ClearConversation,
     CloseSocket,
     NoteRead,
     NoteSeen,
+    ProlongSession,
     RefuseMessage,
     RelayConnection,
     RelayInput,
@@ -414,6 +416,39 @@ def test_volatile_frames_wait_for_what_came_before_them() -> None:
     assert [frame["type"] for frame in early.frames[1:]] == ["message", "synced", "typing"]
 
 
+def test_what_the_session_offers_comes_after_synced_and_the_newest_counts() -> None:
+    """It waits for no record, and a slow reader gets it when it takes frames again."""
+    early = Browser().hello().admit(1)
+    early.core.show_session('{"type":"session","features":["old"]}')
+    early.core.show_session('{"type":"session","features":[]}')
+    early.page(*entries(1, 1))
+    assert [frame["type"] for frame in early.frames[1:]] == ["message", "synced", "session"]
+    assert early.frames[-1]["features"] == []
+    browser = live(2)
+    browser.core.blocked(0.0)
+    browser.core.show_session('{"type":"session"}')
+    assert browser.drain() == []
+    browser.core.unblocked()
+    assert browser.page() == [{"type": "session"}]
+    plain = Browser(is_plain=True).admit(head=0)
+    plain.core.show_session('{"type":"session"}')
+    assert plain.page(*entries(1, 1))[-1]["type"] == "message"
+
+
+def test_an_answer_names_what_it_answers() -> None:
+    """A client of the tutorial names nothing, and sends no files."""
+    file = {"contentType": "Attachment", "attachment": {"id": "f1", "filename": "a.png"}}
+    frame = {"type": "message", "clientId": "c", "inReplyTo": "p1", "content": [file]}
+    browser, plain = live(), Browser(is_plain=True).admit()
+    browser.say(frame)
+    (command,) = browser.core.commands()
+    assert isinstance(command, SendMessage)
+    assert (command.in_reply_to, [item.kind for item in command.content]) == ("p1", ["Attachment"])
+    assert plain.say(frame)[0]["code"] == "message-blank"
+    plain.say(frame | {"text": "x"})
+    assert plain.core.commands() == [SendMessage(text="x", client_id="c")]
+
+
 # --- plain connections ------------------------------------------------------------------------------------------------
 
 
@@ -444,7 +479,7 @@ def test_plain_begins_at_the_first_record_or_at_what_comes() -> None:
 
 def test_plain_knows_no_extensions() -> None:
     browser = Browser(is_plain=True).admit()
-    for kind in ("ping", "start-new"):
+    for kind in ("ping", "start-new", "clear", "stay"):
         assert browser.say({"type": kind})[0]["code"] == "bad-frame"
     for kind in ("ack", "read"):
         assert browser.say({"type": kind, "seq": 0})[0]["code"] == "bad-frame"
@@ -476,6 +511,8 @@ def test_commands_come_in_order_and_once() -> None:
         {"type": "ack", "seq": 3},
         {"type": "read", "seq": 99},
         {"type": "start-new"},
+        {"type": "clear"},
+        {"type": "stay"},
         {"type": "end"},
     ):
         assert browser.say(frame) == []
@@ -486,6 +523,8 @@ def test_commands_come_in_order_and_once() -> None:
         NoteSeen(3),
         NoteRead(4),
         StartNew(),
+        ClearConversation(),
+        ProlongSession(),
         EndConversation(),
     ]
     assert browser.core.commands() == []
@@ -512,6 +551,9 @@ def test_commands_come_in_order_and_once() -> None:
         ('{"type":"message","text":"x","clientId":"%s"}' % ("x" * 65), "bad-frame", None),
         ('{"type":"message","text":"x","clientId":""}', "bad-frame", None),
         ('{"type":"message","text":"x","clientId":"a\\nb"}', "bad-frame", None),
+        ('{"type":"message","text":"x","clientId":"c","inReplyTo":""}', "bad-frame", "c"),
+        ('{"type":"message","text":"x","clientId":"c","inReplyTo":"%s"}' % ("x" * 129), "bad-frame", "c"),
+        ('{"type":"message","text":"x","clientId":"c","inReplyTo":7}', "bad-frame", None),
     ],
 )
 def test_what_is_refused_is_answered_and_asks_for_nothing(frame: str, code: str, client_id: str | None) -> None:
