@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["HttpAnswer", "HttpRequest", "retry_after_s"]
+__all__ = ["HttpAnswer", "HttpRequest", "Stream", "retry_after_s"]
 
 
 LONGEST_RETRY_S = 86_400.0
@@ -13,13 +13,35 @@ LONGEST_RETRY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """A body that is too large to be held, or not there yet; it can be sent once.
+
+    Attributes:
+        chunks: The bytes, in order; what it raises ends the request and reaches the caller as it is.
+        size: How many bytes there are in all.
+    """
+
+    chunks: AsyncIterable[bytes]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request; `headers` and `body` may hold secrets and are left out of the repr."""
+    """One request; `headers` and `body` may hold secrets and are left out of the repr.
+
+    Attributes:
+        method: In upper case.
+        url: Absolute.
+        headers: Any case.
+        body: All of it; empty when there is a `stream`.
+        stream: The body, piece by piece.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    stream: Stream | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import contextlib
 import ssl
 import warnings
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,6 +36,7 @@ from guestwire.errors import (
     TimedOut,
 )
 from guestwire.model.http import HttpAnswer, HttpRequest, retry_after_s
+from guestwire.net.streamed_body import StreamedBody
 
 __all__ = ["HttpClient", "HttpSocket"]
 
@@ -44,8 +46,9 @@ MAX_ANSWER_BYTES = 1024 * 1024
 MAX_FRAME_BYTES = 1024 * 1024
 """A provider's rich message may be larger than what we ourselves would send; memory stays bounded all the same."""
 
-HEARTBEAT_S = 25.0
-"""RFC 6455 pings find a half-open connection; proxies close what is silent for 60 s."""
+HEARTBEAT_S = 15.0
+"""RFC 6455 pings find a half-open connection; proxies close what is silent for 60 s, and 15 s is what the vendor's
+mobile clients do (web-messaging §2.8)."""
 
 CLOSE_WAIT_S = 2.0
 """How long a peer may take to answer our close frame."""
@@ -92,6 +95,12 @@ class HttpClient:
         self._connect_timeout_s = connect_timeout_s
         self._answer_timeout_s = answer_timeout_s
         self._heartbeat_s = heartbeat_s
+        self._limits = aiohttp.ClientTimeout(
+            total=connect_timeout_s + answer_timeout_s,  # so that an answer can't drip for ever
+            sock_connect=connect_timeout_s,
+            sock_read=answer_timeout_s,
+        )
+        self._limits_of_upload = aiohttp.ClientTimeout(sock_connect=connect_timeout_s, sock_read=answer_timeout_s)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -99,11 +108,7 @@ class HttpClient:
         self._session = aiohttp.ClientSession(
             # No limit: aiohttp would count every open WebSocket as a connection in use, and stop at 100 chats.
             connector=aiohttp.TCPConnector(ssl=self._tls, limit=0),
-            timeout=aiohttp.ClientTimeout(
-                total=self._connect_timeout_s + self._answer_timeout_s,  # so that an answer can't drip for ever
-                sock_connect=self._connect_timeout_s,
-                sock_read=self._answer_timeout_s,
-            ),
+            timeout=self._limits,
             trust_env=self._use_system_proxy,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"user-agent": "guestwire"},
@@ -134,19 +139,22 @@ class HttpClient:
         where = _where(request.method, request.url)
         url = _parse(request.url, frozenset({"http", "https"}))
         failure: ChatError
+        streamed = None if request.stream is None else StreamedBody(request.stream, silence_s=self._answer_timeout_s)
         try:
-            async with self._pool().request(
-                request.method, url, headers=dict(request.headers), data=request.body or None, allow_redirects=False
-            ) as response:
-                body = await _read_limited(response, where)
-                return HttpAnswer(response.status, _lower(response.headers.items()), body)
+            if streamed is None:
+                return await self._send(request, url, request.body or None, self._limits)
+            request = replace(request, headers={**request.headers, **streamed.headers})
+            async with streamed.limit:
+                return await self._send(request, url, streamed.chunks(), self._limits_of_upload)
         except _Redirected as answer:
             return HttpAnswer(answer.status)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = self._translate(error, where)
+        if streamed is not None and streamed.failure is not None:
+            raise streamed.failure
         raise failure
 
-    async def open_socket(self, url: str) -> HttpSocket:
+    async def open_socket(self, url: str, *, origin: str | None = None) -> HttpSocket:
         """Open a WebSocket; see `transport.Transport.open_socket`."""
         where = _where("GET", url)
         failure: ChatError
@@ -154,6 +162,7 @@ class HttpClient:
             socket = await self._pool().ws_connect(
                 _parse(url, frozenset({"ws", "wss"})),
                 max_msg_size=MAX_FRAME_BYTES,
+                origin=origin,
                 compress=0,
                 autoping=False,  # or pongs would not be shown to us
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_WAIT_S),
@@ -169,6 +178,19 @@ class HttpClient:
         else:
             return HttpSocket(socket, where, heartbeat_s=self._heartbeat_s)
         raise failure
+
+    async def _send(
+        self,
+        request: HttpRequest,
+        url: URL,
+        data: bytes | AsyncIterator[bytes] | None,
+        limits: aiohttp.ClientTimeout,
+    ) -> HttpAnswer:
+        async with self._pool().request(
+            request.method, url, headers=dict(request.headers), data=data, allow_redirects=False, timeout=limits
+        ) as response:
+            body = await _read_limited(response, _where(request.method, request.url))
+            return HttpAnswer(response.status, _lower(response.headers.items()), body)
 
     def _pool(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 from guestwire.errors import (
     ConnectFailed,
     ConnectionLost,
+    LocalProtocolError,
     NotWritten,
     RateLimited,
     RemoteProtocolError,
@@ -52,15 +54,30 @@ class MemoryNetwork:
         """Have the function answer, unless the network is cut."""
         if self.is_cut:
             raise ConnectFailed("The network in memory is cut.")
-        return await self._answer(request)
+        return await self._answer(await self._whole(request))
 
-    async def open_socket(self, url: str) -> MemorySocket:
+    async def open_socket(self, url: str, *, origin: str | None = None) -> MemorySocket:
         """Open a WebSocket, unless the network is cut."""
         if self.is_cut:
             raise ConnectFailed("The network in memory is cut.")
-        socket = await open_in_memory(self._authorise, url, headers=self._headers)
+        headers = self._headers if origin is None else {**self._headers, "origin": origin}
+        socket = await open_in_memory(self._authorise, url, headers=headers)
         self.sockets.append(socket)
         return socket
+
+    async def _whole(self, request: HttpRequest) -> HttpRequest:
+        """Read a streamed body, as long as the network is there."""
+        if request.stream is None:
+            return request
+        body = bytearray()
+        async for chunk in request.stream.chunks:
+            body += chunk
+            await asyncio.sleep(0)  # as over a network, others run meanwhile
+            if self.is_cut:
+                raise ConnectionLost("The network in memory was cut.")
+        if len(body) != request.stream.size:
+            raise LocalProtocolError(f"Expected a body of {request.stream.size} bytes, got {len(body)}.")
+        return replace(request, body=bytes(body), stream=None)
 
     def cut(self) -> None:
         """Break every connection and let no new one through, until `mend`."""

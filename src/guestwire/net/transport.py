@@ -59,15 +59,22 @@ class Transport(Protocol):
     async def send(self, request: HttpRequest) -> HttpAnswer:
         """Send one request and read the whole answer, whatever its status.
 
+        A streamed body may take as long as it gets on: there is a limit to the peer's silence, not to the whole.
+
         Raises:
             ConnectFailed: No connection; code `unreachable` or `tls-failed`.
-            TimedOut: No connection or no answer in time.
+            TimedOut: No connection or no answer in time, or the peer took nothing of a streamed body for so long.
             ConnectionLost: The connection broke before the answer was complete.
             RemoteProtocolError: The answer is no HTTP, or too large.
+            LocalProtocolError: A streamed body has another size than was said.
         """
 
-    async def open_socket(self, url: str) -> ClientSocket:
+    async def open_socket(self, url: str, *, origin: str | None = None) -> ClientSocket:
         """Open a WebSocket.
+
+        Args:
+            url: Its address.
+            origin: The web site that we come from, in the words of the Origin header; None sends none.
 
         Raises:
             SessionRefused: The upgrade was answered 403 or 401; code `socket-refused`.

@@ -33,9 +33,9 @@ class PacedTransport:
         """Send a request at once."""
         return await self._transport.send(request)
 
-    async def open_socket(self, url: str) -> ClientSocket:
+    async def open_socket(self, url: str, *, origin: str | None = None) -> ClientSocket:
         """Open a WebSocket when its turn has come."""
         async with self._turn:
             while (wait_s := self._bucket.take(self._clock.now())) > 0:
                 await self._clock.sleep(wait_s)
-        return await self._transport.open_socket(url)
+        return await self._transport.open_socket(url, origin=origin)

@@ -19,7 +19,7 @@ class Network:
     async def send(self, request: HttpRequest) -> HttpAnswer:
         return HttpAnswer(204)
 
-    async def open_socket(self, url: str) -> ClientSocket:
+    async def open_socket(self, url: str, *, origin: str | None = None) -> ClientSocket:
         self.opened.append((self.clock.now(), url))
         return cast("ClientSocket", None)
 
