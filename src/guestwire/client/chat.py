@@ -1,4 +1,4 @@
-"""One guest's chat, from `connect` to its end."""
+"""One guest's chat, from `connect` to its end, whichever API the provider speaks."""
 
 from __future__ import annotations
 
@@ -6,90 +6,37 @@ import asyncio
 import contextlib
 import uuid
 import warnings
-from collections.abc import AsyncIterator
-from random import Random
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
-from guestwire.client.event_queue import ROOM, TakeEvents
-from guestwire.client.runner import KeepSession, Runner
-from guestwire.client.sessions import check_details
-from guestwire.client.tokens import CallerTokens, TokenBroker, TokenProvider, TokenSource
+from guestwire.client.event_queue import TakeEvents
+from guestwire.client.files import FileData
+from guestwire.client.guest_session import GuestSessionAdapter
+from guestwire.client.runner import Runner
+from guestwire.client.sign_in import SignIn
+from guestwire.client.web_messaging import ReadPage, WebMessagingAdapter
 from guestwire.errors import ChatError, ConnectionClosed, LocalProtocolError
 from guestwire.model.content import ContentItem
 from guestwire.model.events import ConnectionStatus, Event
 from guestwire.model.ids import ClientId
 from guestwire.model.transcript import Transcript
-from guestwire.net.backoff import full_jitter
-from guestwire.net.clock import Clock, SystemClock
+from guestwire.net.clock import Clock
 from guestwire.net.http import HttpClient
 from guestwire.net.transport import Transport
-from guestwire.protocols.guest_session.client import GuestSessionClient
-from guestwire.protocols.guest_session.session import GuestDetails, GuestSession
-from guestwire.settings import ProviderSettings
+from guestwire.protocols.guest_session.session import GuestSession
+from guestwire.protocols.web_messaging.deployment import Deployment
+from guestwire.protocols.web_messaging.session import WebSession
+from guestwire.protocols.web_messaging.uploads import UploadRules
+from guestwire.settings import Api, ProviderSettings
 
-__all__ = ["Chat", "connect"]
+__all__ = ["AnySession", "Chat", "MakeAdapter"]
 
+AnySession: TypeAlias = GuestSession | WebSession
+"""What a guest comes back with: of the one API or of the other."""
 
-def connect(
-    settings: ProviderSettings,
-    *,
-    name: str | None = None,
-    email: str | None = None,
-    external_contact_id: str | None = None,
-    token_provider: TokenProvider | None = None,
-    tokens: TokenSource | None = None,
-    session: GuestSession | None = None,
-    keep_session: KeepSession | None = None,
-    most_unread: int = ROOM,
-    take_events: TakeEvents | None = None,
-    keeps_transcript: bool = True,
-    transport: Transport | None = None,
-    clock: Clock | None = None,
-    rng: Random | None = None,
-) -> Chat:
-    """Prepare a chat; `async with` it to begin.
-
-    Args:
-        settings: The provider, and the OAuth client's id and secret.
-        name: The guest's display name; like the next two at most 256 characters, and shown to the agent.
-        email: The guest's e-mail address.
-        external_contact_id: Links the guest to a CRM record.
-        token_provider: Gets access tokens in place of the client id and secret.
-        tokens: The same for many chats that share their tokens; goes before `token_provider`.
-        session: Use this session instead of creating one; when it turns out to be refused, one is created after all.
-        keep_session: Called with every session that is created, before it is used; a `ChatError` that it raises is
-            tried again later.
-        most_unread: With so many events unread nothing more is read from the socket. One: the app is done with a frame,
-            because it has asked for the next event, before the next frame is read.
-        take_events: Called, while the iteration waits, with what a frame says, in place of the iteration: a shorter way
-            for an app with thousands of chats. What it raises ends the iteration; it may wait, but not for `confirm`.
-        keeps_transcript: Whether `transcript` is filled.
-        transport: The network; ours by default, opened and closed with the chat.
-        clock: The time; the computer's by default.
-        rng: Randomness of the back-off.
-
-    Raises:
-        ConfigError: Neither a client id and secret nor a `token_provider` or `session`.
-        BadSessionRequest: A detail of the guest that no provider would take.
-    """
-    if token_provider is None and tokens is None and session is None and settings.client_secret_file is None:
-        settings.credentials()  # for its ConfigError: better here than as a `failed` status a moment later
-    details = GuestDetails(name=name, email=email, external_contact_id=external_contact_id)
-    check_details(details)
-    return Chat(
-        settings,
-        details,
-        tokens=tokens or (None if token_provider is None else CallerTokens(token_provider)),
-        session=session,
-        keep_session=keep_session,
-        most_unread=most_unread,
-        take_events=take_events,
-        keeps_transcript=keeps_transcript,
-        transport=transport,
-        clock=clock or SystemClock(),
-        rng=rng or Random(),  # noqa: S311 - jitter needs no cryptography
-    )
+MakeAdapter: TypeAlias = Callable[[Transport], GuestSessionAdapter | WebMessagingAdapter]
+"""Makes the protocol's half of a chat, over a network."""
 
 
 class Chat:
@@ -105,31 +52,26 @@ class Chat:
     def __init__(
         self,
         settings: ProviderSettings,
-        details: GuestDetails,
+        make_adapter: MakeAdapter,
         *,
-        tokens: TokenSource | None,
-        session: GuestSession | None,
-        keep_session: KeepSession | None,
+        session: AnySession | None,
         most_unread: int,
         take_events: TakeEvents | None,
         keeps_transcript: bool,
         transport: Transport | None,
         clock: Clock,
-        rng: Random,
     ) -> None:
         """Use `connect`, which has the defaults."""
         self._settings = settings
-        self._details = details
-        self._given_tokens = tokens
+        self._make_adapter = make_adapter
         self._given_session = session
-        self._keep_session = keep_session
         self._most_unread = most_unread
         self._take_events = take_events
         self._keeps_transcript = keeps_transcript
         self._given_transport = transport
         self._clock = clock
-        self._rng = rng
         self._stack: contextlib.AsyncExitStack | None = None
+        self._adapter: GuestSessionAdapter | WebMessagingAdapter | None = None
         self._runner: Runner | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -152,14 +94,11 @@ class Chat:
                     answer_timeout_s=self._settings.answer_timeout_s,
                 )
             )
+        self._adapter = self._make_adapter(transport)
         self._runner = Runner(
-            GuestSessionClient(delay_s=full_jitter(self._rng), session=self._given_session),
+            self._adapter,
             transport=transport,
-            tokens=self._given_tokens or TokenBroker(transport, self._settings, clock=self._clock),
-            settings=self._settings,
-            details=self._details,
             clock=self._clock,
-            keep_session=self._keep_session,
             most_unread=self._most_unread,
             take_events=self._take_events,
             keeps_transcript=self._keeps_transcript,
@@ -185,12 +124,27 @@ class Chat:
     @property
     def status(self) -> ConnectionStatus:
         """The connection's status now; the events tell every change."""
-        return ConnectionStatus.DISCONNECTED if self._runner is None else self._runner.core.status
+        return ConnectionStatus.DISCONNECTED if self._adapter is None else self._adapter.core.status
 
     @property
-    def session(self) -> GuestSession | None:
-        """The guest session, once there is one; pass it to `connect` to come back to it."""
-        return self._given_session if self._runner is None else self._runner.core.session
+    def api(self) -> Api:
+        """What the provider speaks; what only one API has is said where it is."""
+        return self._settings.resolved_api
+
+    @property
+    def session(self) -> AnySession | None:
+        """The guest's session, once there is one; pass it to `connect` to come back to it."""
+        return self._given_session if self._adapter is None else self._adapter.session
+
+    @property
+    def deployment(self) -> Deployment | None:
+        """What the deployment's public configuration says, once it was read; None for guest-session."""
+        return self._adapter.core.deployment if isinstance(self._adapter, WebMessagingAdapter) else None
+
+    @property
+    def upload_rules(self) -> UploadRules:
+        """Which files may be attached: none before the session is configured, and none for guest-session."""
+        return self._adapter.core.upload_rules if isinstance(self._adapter, WebMessagingAdapter) else UploadRules()
 
     @property
     def transcript(self) -> Transcript:
@@ -214,49 +168,57 @@ class Chat:
 
     # --- what the guest does ----------------------------------------------------------------------------------
 
-    async def send(self, text: str, *, content: tuple[ContentItem, ...] = ()) -> ClientId:
-        """Send a message, or queue it until the socket is open; messages keep their order.
+    async def send(
+        self, text: str, *, content: tuple[ContentItem, ...] = (), in_reply_to: str | None = None
+    ) -> ClientId:
+        """Send a message, or queue it until it can be sent; messages keep their order.
 
-        This returns before the message is written: the receipt `sent` tells that it was. What waits for a socket when
-        the chat is closed is not sent.
+        This returns before the message is written; receipts tell its fate. With web-messaging that is `delivered` when
+        the provider has said it back, and after a lost connection its history is asked what has arrived. With
+        guest-session it is `sent` when it was written. What waits when the chat is closed is not sent.
 
         Args:
             text: At most 4,096 UTF-8 bytes; blank only with `content`.
-            content: An answer to rich content, see `model.content.button_response`.
+            content: Answers to rich content, see `model.content.button_response`, and files, see `attach`.
+            in_reply_to: Id of the message that it answers; guest-session has no place for it.
 
         Returns:
             The message's client id, which its receipts carry.
 
         Raises:
-            MessageRejected: It is blank or too long; others are not touched.
-            ConversationEnded: The conversation has ended.
+            MessageRejected: It is blank or too long, or the conversation is read-only; others are not touched.
+            ConversationEnded: The conversation has ended for good (guest-session).
             ChatError: The connection failed for good: what `error` holds.
             ConnectionClosed: The chat was closed.
         """
         runner = self._running()
         if runner.error is not None:
             raise runner.error
-        if runner.is_over and not runner.core.has_ended:
+        if runner.is_over and not runner.adapter.core.has_ended:
             raise ConnectionClosed(1000, by_us=True)
         client_id = ClientId(str(uuid.uuid4()))
-        sent_at = self._clock.utc()
-        runner.tell(
-            lambda: runner.core.send_text(
-                text, self._clock.now(), client_id=client_id, sent_at=sent_at, content=content
-            )
-        )
+        runner.send(text, client_id=client_id, content=content, in_reply_to=in_reply_to)
         return client_id
 
-    async def write(self, text: str, *, client_id: ClientId, content: tuple[ContentItem, ...] = ()) -> int:
+    async def write(
+        self,
+        text: str,
+        *,
+        client_id: ClientId,
+        content: tuple[ContentItem, ...] = (),
+        in_reply_to: str | None = None,
+    ) -> int:
         """Write a message to the connection that is open now, or not at all; for an app with an outbox of its own.
 
-        Unlike `send` this queues nothing and sends nothing again; there are no events. It returns once the message is
-        in the operating system's hands; `confirm` then tells that it has arrived.
+        Unlike `send` this queues nothing and sends nothing again, and there is no `Message` event of it until the
+        provider says it back. It returns once the message is in the operating system's hands; `confirm` then tells that
+        it has arrived.
 
         Args:
             text: As for `send`.
             client_id: The app's id of the message.
             content: As for `send`.
+            in_reply_to: As for `send`.
 
         Returns:
             The connection it was written to, for `confirm`.
@@ -264,10 +226,11 @@ class Chat:
         Raises:
             NotWritten: No connection is open, or it closed before: the message certainly did not leave.
             ConnectionLost: The connection broke while writing; nobody knows whether the message arrived.
-            MessageRejected: It is blank or too long.
-            ConversationEnded: The conversation has ended.
+            RateLimited: The provider would refuse it now; nothing was written (web-messaging).
+            MessageRejected: It is blank or too long, or the conversation is read-only.
+            ConversationEnded: The conversation has ended for good (guest-session).
         """
-        return await self._running().write(text, client_id=client_id, content=content)
+        return await self._running().write_now(text, client_id=client_id, content=content, in_reply_to=in_reply_to)
 
     async def confirm(self, connection: int | None = None) -> None:
         """Return when the provider's edge has everything that was written so far.
@@ -287,23 +250,23 @@ class Chat:
         await self._running().confirm(connection)
 
     async def typing(self) -> None:
-        """Tell that the guest is typing, at most every 3 s; does nothing where the provider has no such frame."""
+        """Tell that the guest is typing, every few seconds at most, and only where the provider wants to know."""
         runner = self._running()
-        runner.tell(lambda: runner.core.type(self._clock.now()))
+        runner.tell(lambda: runner.adapter.core.type(self._clock.now()))
 
     async def end(self) -> None:
         """End the conversation and return at once; the iteration ends when the provider has closed.
 
-        Where the provider has no such frame this just closes, as only `end` ends a conversation.
+        Where the provider has no such frame, as with web-messaging, this just closes.
         """
         runner = self._running()
         if not runner.is_over:
-            runner.tell(lambda: runner.core.end(self._clock.now()))
+            runner.tell(lambda: runner.adapter.end(self._clock.now()))
 
     async def retry_now(self) -> None:
         """Don't wait for the back-off, e.g. because the network is back; does nothing when it isn't waiting."""
         runner = self._running()
-        runner.tell(lambda: runner.core.retry_now(self._clock.now()))
+        runner.tell(lambda: runner.adapter.retry_now(self._clock.now()))
 
     async def aclose(self) -> None:
         """Write what is queued for an open socket (within 2 s), close it, and end the iteration. Ends no conversation.
@@ -317,11 +280,134 @@ class Chat:
             return
         async with stack:
             try:
-                runner.tell(runner.core.stop)
+                runner.tell(runner.adapter.core.stop)
                 await asyncio.wait({task})
             finally:
                 task.cancel()  # for when we are cancelled ourselves
             await task
+
+    # --- what only web-messaging has ----------------------------------------------------------------------------------
+
+    async def set_attributes(self, attributes: Mapping[str, str]) -> None:
+        """Add and change custom attributes; they are told with the guest's next message.
+
+        Raises:
+            AttributesTooLarge: More than one message can carry; nothing was changed.
+            LocalProtocolError: The provider speaks guest-session; so for all methods from here to `log_out`.
+        """
+        self._web().core.set_attributes(attributes)
+
+    async def stay(self) -> None:
+        """Keep the session from expiring, where the deployment takes typing; else only ask when it does."""
+        web = self._web()
+        self._running().tell(lambda: web.core.stay(self._clock.now()))
+
+    async def clear(self) -> None:
+        """Have the provider forget the conversation, for good; the iteration ends when it has.
+
+        Raises:
+            ChatError: `refused-by-deployment`.
+            NotWritten: No connection is open.
+        """
+        web = self._web()
+        self._running().tell(lambda: web.core.clear(self._clock.now()))
+
+    async def start_new(self) -> None:
+        """Start a new conversation in a session that an ended one has left read-only.
+
+        Raises:
+            LocalProtocolError: It is not read-only.
+        """
+        web = self._web()
+        self._running().tell(lambda: web.core.start_new(self._clock.now()))
+
+    async def read_history(self, page: int = 1) -> ReadPage:
+        """Read a page of earlier messages; 1 is the newest, and of at most 100 messages.
+
+        What of it is new comes as events, too, so go on iterating. The provider allows ten pages a minute: more wait.
+
+        Raises:
+            ChatError: It could not be read, though it was tried three times, or the chat was closed before.
+        """
+        return await self._web().read_page(self._running(), page)
+
+    async def history(self) -> AsyncIterator[ReadPage]:
+        """Iterate over the pages of `read_history`, from the newest to the oldest; raises what that does."""
+        page = await self.read_history()
+        yield page
+        while page.has_more:
+            page = await self.read_history(page.number + 1)
+            yield page
+
+    async def attach(self, name: str, file_type: str, data: FileData, *, size: int | None = None) -> str:
+        """Begin to upload a file, and return at once; `AttachmentUpdated` events tell how it gets on.
+
+        When it is uploaded, name it in the content of a message: `attachment(Attachment(id=…))` of `model.content`.
+
+        Args:
+            name: Its name, with an extension.
+            file_type: Its media type.
+            data: Its bytes; or pieces of them, with `size`. They are read as fast as the provider takes them.
+            size: Bytes in all.
+
+        Returns:
+            The file's id.
+
+        Raises:
+            AttachmentRejected: The deployment does not take it; the code says why.
+            NotWritten: No connection is open.
+        """
+        return self._web().files.attach(self._running(), name, file_type, data, size)
+
+    async def uploaded(self, attachment_id: str) -> str:
+        """Return where the file can be downloaded, for some minutes, once the provider has all of it.
+
+        Raises:
+            AttachmentRejected: It was refused, could not be uploaded, or was deleted; the code says why.
+            ConnectionLost: The chat was closed before.
+        """
+        return await self._web().files.uploaded(attachment_id)
+
+    async def refresh_attachment(self, attachment_id: str) -> str:
+        """Return another address to download a file from, because one is good for some minutes only.
+
+        Raises:
+            AttachmentRejected: There is no such file, or it is not kept any more.
+            NotWritten: No connection is open.
+            ConnectionLost: It was lost before the answer.
+            TimedOut: There was no answer in 10 s.
+        """
+        return await self._web().files.refreshed(self._running(), attachment_id)
+
+    async def delete_attachment(self, attachment_id: str) -> None:
+        """Give a file up that was not sent in a message yet, also while it is being uploaded.
+
+        Raises:
+            NotWritten: No connection is open; an upload is stopped all the same.
+        """
+        self._web().files.delete(self._running(), attachment_id)
+
+    async def sign_in(self, grant: SignIn) -> None:
+        """Make this session that of a guest who signed in, for good (step-up).
+
+        Raises:
+            AuthError: The grant was refused.
+            ChatError: `refused-by-deployment`; or what the network says.
+            NotWritten: No connection is open.
+        """
+        web, runner = self._web(), self._running()
+        jwt = await web.guest.exchange(grant, web.core.deployment)
+        runner.tell(lambda: web.core.sign_in(jwt, self._clock.now()))
+
+    async def log_out(self) -> None:
+        """Sign the guest out, here and on every other connection; the chat then fails with `signed-out`.
+
+        Raises:
+            AuthError: Nobody signed in.
+            ChatError: What the network says.
+        """
+        web = self._web()
+        await web.guest.revoke(web.core.deployment)
 
     # --- what happens -----------------------------------------------------------------------------------------
 
@@ -335,6 +421,12 @@ class Chat:
         if event is None:
             raise StopAsyncIteration
         return event
+
+    def _web(self) -> WebMessagingAdapter:
+        if not isinstance(self._adapter, WebMessagingAdapter):
+            self._running()
+            raise LocalProtocolError("Expected a provider of web-messaging: guest-session has nothing of the kind.")
+        return self._adapter
 
     def _running(self) -> Runner:
         if self._runner is None:

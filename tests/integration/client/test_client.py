@@ -11,7 +11,7 @@ import pytest
 from starlette.responses import RedirectResponse, Response
 
 import guestwire
-from guestwire.client import TokenBroker, check_guest_session, create_guest_session
+from guestwire.client import AnySession, TokenBroker, check_guest_session, create_guest_session
 from guestwire.emulator import Emulator
 from guestwire.errors import (
     ChatError,
@@ -181,7 +181,7 @@ async def test_a_dropped_socket_comes_back_to_the_same_chat() -> None:
         settings = ProviderSettings(base_url=emulator.url, client_id="demo-client", client_secret=Secret("demo-secret"))
         async with guestwire.connect(settings, name="Ada", rng=SmallWaits()) as chat:
             statuses: list[str] = []
-            session: GuestSession | None = None
+            session: AnySession | None = None
             async for event in chat:
                 if isinstance(event, StatusChanged):
                     statuses.append(event.status)

@@ -141,7 +141,7 @@ async def test_status_goes_through_its_stages() -> None:
         events = await until(chat, is_status(ConnectionStatus.CONNECTED))
         shown.append(chat.status)
         assert shown == [ConnectionStatus.DISCONNECTED, ConnectionStatus.CONNECTED]
-        assert chat.session is not None
+        assert isinstance(chat.session, GuestSession)
         assert chat.session.session_id == "s1"
     assert statuses(events) == ["authenticating", "creating-session", "connecting", "connected"]
     assert statuses([event async for event in chat]) == ["disconnected"]

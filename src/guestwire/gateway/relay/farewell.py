@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
-from guestwire.client.chat import connect
+from guestwire.client import connect
 from guestwire.errors import SessionExpired
 from guestwire.gateway.relay.upstream import GuestSessionUpstreams
 from guestwire.model.events import ConnectionStatus, StatusChanged

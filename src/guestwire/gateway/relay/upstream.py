@@ -29,7 +29,7 @@ from typing import TypeVar
 
 import msgspec
 
-from guestwire.client.chat import Chat, connect
+from guestwire.client import Chat, connect
 from guestwire.client.sessions import HistoryPage, read_history
 from guestwire.client.tokens import TokenSource
 from guestwire.errors import ERRORS, ChatError, Retry, SessionExpired, SessionGone
@@ -398,7 +398,8 @@ class GuestSessionUpstream(BasicUpstream):
                 self._chat = None
                 self._count_connection(is_open=False)
         # One that was refused is tried first the next time: that costs less than a new one, and may have been a whim.
-        self._provider_session = chat.session or self._provider_session
+        if isinstance(chat.session, GuestSession):
+            self._provider_session = chat.session
         return chat.error
 
     async def _take_all(self, events: Sequence[Event]) -> None:

@@ -443,6 +443,10 @@ class WebMessagingClient:
         self._reading.want(page)
         self._pump_reading(now)
 
+    def wants_page(self, page: int) -> bool:
+        """Return whether a page of the history is still to be read; False once it was, or was given up."""
+        return self._reading.wants(page)
+
     def sign_in(self, jwt: Secret, now: float) -> None:
         """Make the guest's session that of a guest who signed in (step-up, §2.10).
 

@@ -55,6 +55,10 @@ class Reading:
         else:
             self._pages.append(page)
 
+    def wants(self, page: int) -> bool:
+        """Return whether a page is still to be read."""
+        return page in self._pages
+
     def wants_now(self, now: float) -> HistoryQuery | None:
         """Return the page to read now; None when nothing is wanted, or it must wait, until `at`."""
         if self.is_busy or not self._pages or (self.at is not None and now < self.at):

@@ -220,11 +220,21 @@ class JwtAnswer(_Body, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class CodeGrant:
-    """A code of the site's identity provider, perhaps with PKCE."""
+    """A code of the site's identity provider, perhaps with PKCE.
+
+    Attributes:
+        code: The code; good once.
+        redirect_uri: As it was in the request for the code.
+        code_verifier: PKCE's.
+        nonce: As it was in the request for the code.
+        max_age: The same, in seconds.
+    """
 
     code: Secret
     redirect_uri: str
     code_verifier: Secret | None = None
+    nonce: str | None = None
+    max_age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +261,8 @@ def exchange_request(api_base: str, deployment_id: str, grant: CodeGrant | Impli
             code=grant.code.reveal(),
             redirect_uri=grant.redirect_uri,
             code_verifier=grant.code_verifier.reveal() if grant.code_verifier else None,
+            nonce=grant.nonce,
+            max_age=grant.max_age,
         )
     else:
         oauth = OAuthParameters(id_token=grant.id_token.reveal(), nonce=grant.nonce, redirect_uri=grant.redirect_uri)
