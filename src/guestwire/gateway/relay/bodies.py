@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from random import Random
+from typing import TypeAlias
 
 import msgspec
 
@@ -29,9 +30,12 @@ from guestwire.protocols.guest_session.wire import (
 )
 
 __all__ = [
+    "Shown",
     "accepted_receipt",
+    "as_it_came",
     "conversation_record",
     "guest_message",
+    "in_reply_to",
     "is_volatile",
     "masked_content",
     "message_id",
@@ -44,6 +48,15 @@ __all__ = [
     "read_outgoing",
     "receipt",
 ]
+
+
+Shown: TypeAlias = Callable[[Sequence[ContentItem]], list[dict[str, object]]]
+"""Makes of a message's content what browsers get of it (`AttachmentLinks.rewritten`)."""
+
+
+def as_it_came(content: Sequence[ContentItem]) -> list[dict[str, object]]:
+    """Change nothing."""
+    return [item.raw for item in content]
 
 
 # No secrets, so it need not be the operating system's source, which costs as much as the rest of a record.
@@ -63,9 +76,10 @@ def message_id(sid: SessionId, client_id: ClientId) -> str:
     return hashlib.sha256(f"{sid}\n{client_id}".encode()).hexdigest()[:32]
 
 
-def outgoing_body(text: str, content: tuple[ContentItem, ...]) -> bytes:
+def outgoing_body(text: str, content: tuple[ContentItem, ...], in_reply_to: str | None = None) -> bytes:
     """Return what the outbox keeps: the frame for the provider. Equal messages have equal bodies."""
-    return encode(GuestMessageFrame(text=text, content=[item.raw for item in content] or None)).encode()
+    raw = [item.raw for item in content] or None
+    return encode(GuestMessageFrame(text=text, content=raw, in_reply_to=in_reply_to)).encode()
 
 
 def read_outgoing(body: bytes) -> tuple[str, tuple[ContentItem, ...]]:
@@ -74,22 +88,35 @@ def read_outgoing(body: bytes) -> tuple[str, tuple[ContentItem, ...]]:
     return frame.text or "", parse_content(frame.content)
 
 
+def in_reply_to(body: bytes) -> str | None:
+    """Return the provider's id of what the message in `outgoing_body` answers."""
+    return msgspec.json.decode(body, type=GuestMessageFrame).in_reply_to
+
+
 def masked_content(content: tuple[ContentItem, ...], mask: Callable[[str], str]) -> tuple[ContentItem, ...]:
     """Return what a guest answered with the words in it masked; what the provider's bot offered stays what it was."""
     return parse_content([_masked(item.raw, mask) for item in content])
 
 
 def guest_message(
-    sid: SessionId, client_id: ClientId, text: str, content: tuple[ContentItem, ...], at: datetime
+    sid: SessionId,
+    client_id: ClientId,
+    text: str,
+    content: tuple[ContentItem, ...],
+    at: datetime,
+    *,
+    in_reply_to: str | None = None,
+    shown: Shown = as_it_came,
 ) -> NewRecord:
-    """Return the record of what the guest said."""
+    """Return the record of what the guest said; see `message_record` for `shown`."""
     frame = MessageFrame(
         sender="guest",
         text=text,
-        content=[item.raw for item in content] or None,
+        content=shown(content) or None,
         timestamp=format_time(at),
         id=message_id(sid, client_id),
         client_id=client_id,
+        in_reply_to=in_reply_to,
     )
     return _record("message", frame)
 
@@ -104,7 +131,9 @@ def order_key(sent_at: datetime, provider_id: str | None) -> str:
     return f"{max(0, epoch_ms(sent_at)):015}:{provider_id or ''}"
 
 
-def message_record(event: Message, new_id: str, now: datetime, *, newest_order_key: str | None = None) -> NewRecord:
+def message_record(
+    event: Message, new_id: str, now: datetime, *, newest_order_key: str | None = None, shown: Shown = as_it_came
+) -> NewRecord:
     """Return the record of what a participant said, through the provider.
 
     Args:
@@ -112,14 +141,23 @@ def message_record(event: Message, new_id: str, now: datetime, *, newest_order_k
         new_id: Our id of it.
         now: Its time, where the provider gave none.
         newest_order_key: Of the session's records so far; what lies below it comes late.
+        shown: Makes of content what browsers get of it.
     """
     key = None if event.sent_at is None else order_key(event.sent_at, event.id)
     is_late = key is not None and newest_order_key is not None and key < newest_order_key
-    content = [item.raw for item in event.content] or None
+    content = shown(event.content) or None
     timestamp = format_time(event.sent_at or now)
     dedup_key = None if event.id is None else f"p:{event.id}"
     if event.sender == "bot":
-        bot = BotMessageFrame(text=event.text, timestamp=timestamp, name=event.name, content=content, id=new_id)
+        bot = BotMessageFrame(
+            text=event.text,
+            timestamp=timestamp,
+            name=event.name,
+            avatar=event.avatar,
+            content=content,
+            id=new_id,
+            provider_id=event.provider_id,
+        )
         return _record("bot-message", bot, dedup_key=dedup_key, order_key=key, late=is_late)
     frame = MessageFrame(
         # The tutorial's page draws every other name as the guest's own words (guest-session §4.1).
@@ -127,8 +165,11 @@ def message_record(event: Message, new_id: str, now: datetime, *, newest_order_k
         text=event.text,
         timestamp=timestamp,
         name=event.name,
+        avatar=event.avatar,
         content=content,
         id=new_id,
+        provider_id=event.provider_id,
+        in_reply_to=event.in_reply_to,
     )
     return _record("message", frame, dedup_key=dedup_key, order_key=key, late=is_late)
 
@@ -206,7 +247,7 @@ def accepted_receipt(sid: SessionId, client_id: ClientId, message_seq: int) -> R
 
 
 # What a bot offered and gets back as it was, and what kinds are called: no guest typed these.
-_NOT_TYPED = frozenset({"contentType", "id", "originatingMessageId", "payload", "type"})
+_NOT_TYPED = frozenset({"contentType", "id", "mediaType", "mime", "originatingMessageId", "payload", "type"})
 
 
 def _masked(value: object, mask: Callable[[str], str]) -> object:
