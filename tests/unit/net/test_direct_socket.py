@@ -1,11 +1,14 @@
-"""The shell on uvicorn's connection: when the transport has room, and what came during the handshake."""
+"""The shell on uvicorn's connection: when the transport has room, what came during the handshake, whole frames."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-from guestwire.net.direct_socket import DirectSocket
+import pytest
+from websockets.frames import Frame, Opcode
+
+from guestwire.net.direct_socket import DirectSocket, ends_whole, whole_texts
 from guestwire.net.websocket import WRITABLE_BYTES, Socket
 
 
@@ -162,3 +165,52 @@ async def test_whatever_fails_in_a_handler_closes() -> None:
         assert (closes, handler.calls[-1]) == (
             ([], "closed 1000") if fails == "closed" else (["close 1011 "], "closed 1011")
         )
+
+
+def frame(data: str | bytes, opcode: Opcode = Opcode.TEXT, *, fin: bool = True) -> bytes:
+    """Return a client's frame."""
+    payload = data.encode() if isinstance(data, str) else data
+    return Frame(opcode, payload, fin=fin).serialize(mask=True)
+
+
+TEXTS = ["", "a", "grüß Gott", "x" * 125, "x" * 126, "y" * 65_535]
+
+
+def test_whole_frames_of_text_are_read_as_they_come() -> None:
+    """One or many in a piece, of every length of the head."""
+    assert whole_texts(b"".join(map(frame, TEXTS))) == TEXTS
+    for text in TEXTS:
+        assert whole_texts(frame(text)) == [text]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(b"", Opcode.PING),
+        frame(b"x", Opcode.BINARY),
+        frame("a", fin=False) + frame("b", Opcode.CONT),
+        frame("a") + frame(b"\x03\xe8", Opcode.CLOSE),
+        frame(b"\xff"),
+        frame("x" * 65_536),
+        Frame(Opcode.TEXT, b"unmasked, and long enough").serialize(mask=False),
+        b"\x81\xfe\x00\x02mask\x00\x00",  # a head of two bytes more than it needs
+        b"\xc1\x82mask\x00\x00",  # an extension that nobody agreed on
+    ],
+)
+def test_everything_else_is_left_to_the_parser(data: bytes) -> None:
+    """It comes to the parser as a whole, which is then between two frames again."""
+    assert whole_texts(data) is None
+    assert whole_texts(frame("before") + data) is None
+
+
+def test_it_is_known_where_the_last_frame_ends() -> None:
+    """Where anything is missing, the parser gets all that follows."""
+    before = frame("whole") + frame(b"", Opcode.PONG)
+    for text in TEXTS:
+        data = frame(text)
+        assert ends_whole(before + data)
+        for cut in {1, 2, 3, 5, len(data) - 1}:
+            assert not ends_whole(before + data[:cut])
+            assert whole_texts(data[:cut]) is None
+    assert ends_whole(frame("x" * 65_600))
+    assert not ends_whole(frame("x" * 65_600)[:-1])
