@@ -16,8 +16,10 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from guestwire.emulator.control import Control
 from guestwire.emulator.control_routes import control_routes
-from guestwire.emulator.desk import REFUSALS, Desk, DeskRefused
+from guestwire.emulator.desk import Desk
 from guestwire.emulator.desk_feed import DeskFeed
+from guestwire.emulator.desk_files import file_routes
+from guestwire.emulator.desk_refusals import REFUSALS, DeskRefused
 from guestwire.emulator.desk_routes import desk_routes
 from guestwire.emulator.flow import Flow
 from guestwire.emulator.guards import GuestCors, OwnSite, OwnSiteOnly, SecurityHeaders, is_guest_path
@@ -56,7 +58,9 @@ def create_app(org: Org, *, host: str = "127.0.0.1", public_url: str | None = No
         *oauth_routes(org),
         *session_routes(org, public_url=public_url),
         websocket_route(SOCKET_PATH, sockets.authorise),
-        Mount("/desk/api", routes=[*desk_routes(org, desk), websocket_route("/events", feed.authorise)]),
+        Mount(
+            "/desk/api", routes=[*desk_routes(org, desk), *file_routes(org), websocket_route("/events", feed.authorise)]
+        ),
         *control_routes(org, Control(org, guests), desk),
         *_pages(files),
     ]

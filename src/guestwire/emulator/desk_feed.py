@@ -25,6 +25,7 @@ from guestwire.emulator.changes import (
     WasReset,
 )
 from guestwire.emulator.desk import Desk
+from guestwire.emulator.desk_deployments import deployment_views
 from guestwire.emulator.guards import OwnSite
 from guestwire.emulator.http import ApiError, error_body
 from guestwire.emulator.org import Org
@@ -32,6 +33,7 @@ from guestwire.emulator.records import Conversation
 from guestwire.emulator.views import (
     AgentsFrame,
     ConversationFrame,
+    DeploymentsFrame,
     EntryFrame,
     FaultsFrame,
     FlowView,
@@ -47,7 +49,7 @@ from guestwire.net.websocket import Refusal, Socket, SocketHandler, UpgradeReque
 
 __all__ = ["DeskFeed"]
 
-_Frame = AgentsFrame | ConversationFrame | EntryFrame | FaultsFrame | SnapshotFrame | TypingFrame
+_Frame = AgentsFrame | ConversationFrame | DeploymentsFrame | EntryFrame | FaultsFrame | SnapshotFrame | TypingFrame
 
 
 SEAT_KEPT_S = 10.0
@@ -141,7 +143,9 @@ class DeskFeed:
                 return [self._snapshot()]
             case SessionsExpired() | SocketsDropped() | GarbageSent():
                 return []
-            case DeploymentChanged() | SignedInElsewhere() | LoggedOut() | ConnectionLimitReached():
+            case DeploymentChanged():
+                return [DeploymentsFrame(deployments=deployment_views(self._org))]
+            case SignedInElsewhere() | LoggedOut() | ConnectionLimitReached():
                 return []
             case _:
                 assert_never(change)

@@ -11,6 +11,7 @@ from guestwire.emulator.views import (
     AgentView,
     ConversationFrame,
     ConversationView,
+    DeploymentsFrame,
     EntryFrame,
     EntryView,
     FaultsFrame,
@@ -25,7 +26,7 @@ __all__ = ["DeskView"]
 _SILENCING = "no-agents"
 
 _decoder = msgspec.json.Decoder(
-    SnapshotFrame | AgentsFrame | ConversationFrame | EntryFrame | TypingFrame | FaultsFrame
+    SnapshotFrame | AgentsFrame | ConversationFrame | EntryFrame | TypingFrame | FaultsFrame | DeploymentsFrame
 )
 
 
@@ -65,7 +66,7 @@ class DeskView:
                 self._entries.setdefault(frame.conversation_id, []).append(frame.entry)
             case FaultsFrame():
                 self._take_faults(frame.faults, frame.flow)
-            case TypingFrame():
+            case TypingFrame() | DeploymentsFrame():
                 pass
             case _:
                 assert_never(frame)

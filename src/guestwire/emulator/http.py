@@ -68,8 +68,8 @@ def json_response(value: object, status: int = 200, headers: Mapping[str, str] |
     )
 
 
-async def read_body(request: Request, *, code: str) -> bytes:
-    """Read the body, at most `MAX_BODY_BYTES`; a longer one is not read to its end.
+async def read_body(request: Request, *, code: str, limit: int = MAX_BODY_BYTES) -> bytes:
+    """Read the body, at most `limit` bytes; a longer one is not read to its end.
 
     Raises:
         ApiError: 413, with `code`.
@@ -78,10 +78,10 @@ async def read_body(request: Request, *, code: str) -> bytes:
     size = 0
     async for chunk in _chunks(request):
         size += len(chunk)
-        if size > MAX_BODY_BYTES:
+        if size > limit:
             # The rest is not read: the connection can't be used again.
             headers = {"connection": "close"}
-            raise ApiError(413, code, f"The body is longer than {MAX_BODY_BYTES} bytes.", headers=headers)
+            raise ApiError(413, code, f"The body is longer than {limit} bytes.", headers=headers)
         chunks.append(chunk)
     return b"".join(chunks)
 

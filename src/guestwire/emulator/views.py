@@ -8,9 +8,11 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from guestwire.emulator.desk import Desk
+from guestwire.emulator.desk_deployments import deployment_views
 from guestwire.emulator.faults import CATALOGUE, FaultInfo, FaultKind
 from guestwire.emulator.org import Org
 from guestwire.emulator.records import Agent, Conversation, Entry, Stage
+from guestwire.model.content import ContentItem, content_item, misfit
 from guestwire.model.events import epoch_ms
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "AgentsFrame",
     "ConversationFrame",
     "ConversationView",
+    "DeploymentsFrame",
     "EntryFrame",
     "EntryView",
     "FaultView",
@@ -49,6 +52,7 @@ class AgentView(_View, frozen=True, kw_only=True):
     on_queue: bool
     is_demo: bool
     active: int
+    avatar: str | UnsetType = UNSET
 
 
 class GuestView(_View, frozen=True, kw_only=True):
@@ -102,6 +106,7 @@ class FaultView(_View, frozen=True, kw_only=True):
     title: str
     help: str
     kind: str
+    group: str
     on: bool | UnsetType = UNSET
     params: dict[str, int] | UnsetType = UNSET
 
@@ -130,6 +135,7 @@ class SnapshotFrame(_Frame, frozen=True, kw_only=True, tag="snapshot"):
     faults: list[FaultView]
     flow: FlowView
     queue: QueueView
+    deployments: list[dict[str, object]]
 
 
 class AgentsFrame(_Frame, frozen=True, kw_only=True, tag="agents"):
@@ -158,6 +164,12 @@ class TypingFrame(_Frame, frozen=True, kw_only=True, tag="typing"):
     sender: str = msgspec.field(name="from")
 
 
+class DeploymentsFrame(_Frame, frozen=True, kw_only=True, tag="deployments"):
+    """The deployments as they are now."""
+
+    deployments: list[dict[str, object]]
+
+
 class FaultsFrame(_Frame, frozen=True, kw_only=True, tag="faults"):
     """The faults and the flow as they are now."""
 
@@ -181,6 +193,7 @@ def snapshot(org: Org, desk: Desk) -> SnapshotFrame:
         faults=fault_views(org),
         flow=FlowView(published=org.is_flow_published),
         queue=QueueView(name=org.queue_name),
+        deployments=deployment_views(org),
     )
 
 
@@ -192,6 +205,7 @@ def agent_view(org: Org, agent: Agent) -> AgentView:
         on_queue=agent.on_queue,
         is_demo=agent.is_demo,
         active=org.active_count(agent),
+        avatar=_present(agent.avatar),
     )
 
 
@@ -240,11 +254,18 @@ def entry_view(entry: Entry) -> EntryView:
         text=entry.text,
         at=epoch_ms(entry.at),
         name=_present(entry.name),
-        content=[item.raw for item in entry.content] if entry.content else UNSET,
+        content=[_content(item) for item in entry.content] or UNSET,
         avatar=_present(entry.avatar),
         in_reply_to=_present(entry.in_reply_to),
         authenticated=entry.is_authenticated or UNSET,
     )
+
+
+def _content(item: ContentItem) -> dict[str, object]:
+    """Return an item as its kind is understood, so that a page may trust its shape; an unknown kind as it came."""
+    if item.value is not None:
+        return content_item(item.value).raw
+    return item.raw if misfit(item) is None else {"contentType": item.kind}
 
 
 def fault_view(org: Org, info: FaultInfo) -> FaultView:
@@ -254,6 +275,7 @@ def fault_view(org: Org, info: FaultInfo) -> FaultView:
         title=info.title,
         help=info.help,
         kind=info.kind,
+        group=info.group,
         on=UNSET if info.kind is FaultKind.ACTION else org.faults.is_on(info.name),
         params=dict(org.faults.params(info.name)) if info.params else UNSET,
     )

@@ -39,9 +39,11 @@ __all__ = [
     "button_response",
     "card",
     "carousel",
+    "content_item",
     "date_picker",
     "form",
     "list_picker",
+    "misfit",
     "parse_content",
     "quick_reply",
 ]
@@ -328,6 +330,18 @@ def parse_content(items: object) -> tuple[ContentItem, ...]:
     )
 
 
+def misfit(item: ContentItem) -> str | None:
+    """Say, for people, why the value of a known kind doesn't fit; None when it does, or nobody knows the kind."""
+    if item.value is not None or item.kind not in _KINDS:
+        return None
+    member, value_type = _KINDS[item.kind]
+    try:
+        msgspec.convert(item.raw.get(member), value_type)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return None
+
+
 def quick_reply(text: str, payload: str | None = None) -> ContentItem:
     """Make one quick-reply chip; its payload defaults to its text."""
     return _item("QuickReply", QuickReply(text=text, payload=payload or text, action="Message"))
@@ -366,6 +380,11 @@ def attachment(value: Attachment) -> ContentItem:
 def button_response(value: ButtonResponse) -> ContentItem:
     """Make the item with which a guest answers a choice."""
     return _item("ButtonResponse", value)
+
+
+def content_item(value: ContentValue) -> ContentItem:
+    """Make the item that holds a value, whatever its kind."""
+    return _item(next(kind for kind, (_, value_type) in _KINDS.items() if isinstance(value, value_type)), value)
 
 
 def _item(kind: str, value: ContentValue) -> ContentItem:

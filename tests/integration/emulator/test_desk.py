@@ -91,11 +91,18 @@ async def test_agent_talks_with_a_guest(world: World) -> None:
 
 
 async def test_templates(world: World) -> None:
-    """There are quick replies and a card to send."""
+    """There is one to send of every kind, and the desk sends each as it is."""
     templates = (await world.call("GET", "/desk/api/templates")).json
     kinds = {item["contentType"] for one in templates for item in one["content"]}
-    assert kinds == {"QuickReply", "Card"}
+    assert kinds == {"QuickReply", "Card", "Carousel", "DatePicker", "ListPicker", "Form"}
     assert all(one["name"] and one["title"] and one["text"] for one in templates)
+    guest = await world.guest_in_queue()
+    ada = await world.agent("Ada")
+    conversation_id = await world.accepted(guest, ada)
+    for one in templates:
+        answer = await world.command(conversation_id, "messages", ada, text=one["text"], content=one["content"])
+        assert (answer.status, answer.json.get("content", [])) == (201, one["content"])
+        assert (await guest.until("message")).get("content", []) == one["content"]
 
 
 async def test_transfer_to_the_bot(world: World) -> None:
