@@ -143,7 +143,9 @@ ERRORS: dict[str, ErrorInfo] = {
     ),
     "frame-too-big": ErrorInfo("A frame was too big.", "Send a shorter message.", close_code=4413),
     "local-protocol": ErrorInfo("That can't be done now.", "See the message for what is expected first."),
-    "conversation-ended": ErrorInfo("The conversation has ended.", "Start a new chat.", close_code=4499),
+    "conversation-ended": ErrorInfo(
+        "The conversation has ended.", "Start a new chat.", http_status=409, close_code=4499
+    ),
     "hello-timeout": ErrorInfo("No hello came in time.", "It is opened again by itself.", Retry.LATER, close_code=4408),
     "moved": ErrorInfo("The gateway asks to reconnect.", "It is done by itself.", Retry.LATER, close_code=4409),
     "position-lost": ErrorInfo(
@@ -221,19 +223,30 @@ ERRORS: dict[str, ErrorInfo] = {
     "signed-in-elsewhere": ErrorInfo("You signed in to the chat on another device.", "Sign in here to go on here."),
     "signed-out": ErrorInfo("You were signed out of the chat.", "Sign in again, or start a new chat."),
     "sign-in-needed": ErrorInfo("The chat needs you to sign in.", "Sign in again.", http_status=401),
+    "identity-refused": ErrorInfo(
+        "The site's word for who you are was not accepted.",
+        "The site must send a new identity token; its operator finds the reason in the gateway's log.",
+        http_status=401,
+    ),
     "attributes-too-large": ErrorInfo(
         "The custom attributes are larger than the provider allows.", "Send fewer or shorter ones.", http_status=413
     ),
-    "attachments-off": ErrorInfo("This chat takes no files.", "Describe it in words."),
-    "attachment-type": ErrorInfo("Files of this type are not allowed.", "Choose a file of another type."),
+    "attachments-off": ErrorInfo("This chat takes no files.", "Describe it in words.", http_status=403),
+    "attachment-type": ErrorInfo(
+        "Files of this type are not allowed.", "Choose a file of another type.", http_status=415
+    ),
     "attachment-too-large": ErrorInfo("The file is too large.", "Choose a smaller file.", http_status=413),
-    "attachment-empty": ErrorInfo("The file is empty.", "Choose another file."),
-    "attachment-invalid": ErrorInfo("The file's content is not valid.", "Check the file, or choose another one."),
-    "attachment-name": ErrorInfo("The file's name is not allowed.", "Rename the file, with an extension."),
-    "attachment-expired": ErrorInfo("The file is no longer kept.", "Attach it again."),
-    "attachment-unknown": ErrorInfo("There is no such file.", "Attach it again."),
-    "attachment-not-uploaded": ErrorInfo("The file was not uploaded completely.", "Attach it again."),
-    "attachment-failed": ErrorInfo("The file could not be uploaded.", "Try again."),
+    "attachment-empty": ErrorInfo("The file is empty.", "Choose another file.", http_status=400),
+    "attachment-invalid": ErrorInfo(
+        "The file's content is not valid.", "Check the file, or choose another one.", http_status=400
+    ),
+    "attachment-name": ErrorInfo(
+        "The file's name is not allowed.", "Rename the file, with an extension.", http_status=400
+    ),
+    "attachment-expired": ErrorInfo("The file is no longer kept.", "Attach it again.", http_status=410),
+    "attachment-unknown": ErrorInfo("There is no such file.", "Attach it again.", http_status=404),
+    "attachment-not-uploaded": ErrorInfo("The file was not uploaded completely.", "Attach it again.", http_status=400),
+    "attachment-failed": ErrorInfo("The file could not be uploaded.", "Try again.", http_status=502),
     "provider-error": ErrorInfo("The provider reported an error.", "Try again; if it stays, tell the operator."),
     "too-large": ErrorInfo("The request is too large.", "Send less at once.", http_status=413),
     "unsupported-media-type": ErrorInfo(

@@ -103,6 +103,7 @@ export const ERRORS = {
   "signed-in-elsewhere": "never",
   "signed-out": "never",
   "sign-in-needed": "never",
+  "identity-refused": "never",
   "attributes-too-large": "never",
   "attachments-off": "never",
   "attachment-type": "never",
