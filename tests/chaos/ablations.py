@@ -190,7 +190,7 @@ def live_before_replay() -> None:
         page = None if session is None else await session.log.read(sid, after, 10_000, 10_000_000)
         for record in () if page is None else page.records:
             if record.seq <= head and socket is not None:
-                socket.send(relay._frame(record, numbered=True))
+                socket.send(relay._numbered_frame(record))
 
     async def enter_so(self: Downstream, pair: Pair) -> None:
         await enter(self, pair)

@@ -189,8 +189,7 @@ def next_relay_state(state: RelayState, what: RelayInput) -> RelayState:
 # --- effects and commands ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SendFrame:
+class SendFrame(msgspec.Struct, frozen=True):
     """Write this frame."""
 
     text: str
@@ -447,13 +446,16 @@ class RelayConnection:
         """
         if not self.is_reading:
             return True
-        for expected, record in enumerate(records, start=self._cursor + 1):
+        expected = self._cursor
+        for record in records:
+            expected += 1
             if record.seq != expected:
                 self.close(4410, "position lost")
                 return False
-        for record in records:
-            if self._is_for_us(record):
-                self._effects.append(SendFrame(_frame(record, numbered=not self.is_plain)))
+        if self.is_plain:
+            self._effects += [SendFrame(record.body.decode()) for record in records if self._is_for_us(record)]
+        else:
+            self._effects += [SendFrame(_numbered_frame(record)) for record in records]
         if records:
             self._cursor = records[-1].seq
         if records or self._volatile:
@@ -709,8 +711,7 @@ class RelayConnection:
         self._put_off_for = code, retry_after
 
     def _is_for_us(self, record: SequencedRecord) -> bool:
-        if not self.is_plain:
-            return True
+        """Return whether a plain connection is shown a record."""
         if record.kind not in _PLAIN_KINDS:
             return False
         if not self._own or record.kind != "message":
@@ -723,6 +724,8 @@ class RelayConnection:
 
     def _after_records(self) -> None:
         """Do what was waiting for the cursor: synced first, then what is not kept, then the end."""
+        if self._state is RelayState.LIVE and not self._volatile and self._ends_at is None:
+            return  # nearly always
         if self._state is RelayState.CATCHING_UP and self._cursor >= self._welcomed_at:
             self._state = next_relay_state(self._state, RelayInput.CAUGHT_UP)
             self._send(SyncedFrame(seq=self._cursor))
@@ -780,13 +783,14 @@ class _Own(msgspec.Struct, frozen=True, rename="camel"):
     client_id: str | None = None
 
 
-def _frame(record: SequencedRecord, *, numbered: bool) -> str:
+def _numbered_frame(record: SequencedRecord) -> str:
     """Return the frame of a record: its body, and its number and place at the end."""
-    if not numbered:
-        return record.body.decode()
+    body = record.body[:-1].decode()
+    if record.order_key is None and not record.late:
+        return f'{body},"seq":{record.seq}}}'
     place = "" if record.order_key is None else f',"orderKey":{msgspec.json.encode(record.order_key).decode()}'
     late = ',"late":true' if record.late else ""
-    return f'{record.body[:-1].decode()},"seq":{record.seq}{place}{late}}}'
+    return f'{body},"seq":{record.seq}{place}{late}}}'
 
 
 _WORDS = {
