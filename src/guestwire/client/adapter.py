@@ -130,6 +130,9 @@ class Adapter(Protocol):
     ) -> Frame:
         """Return the frame of a message for the socket that is open; nothing else is to be done for it."""
 
+    def send_wait_s(self, now: float) -> float:
+        """Return the seconds until the provider takes another message; 0.0 for now."""
+
     def sent(self, client_id: str, now: float) -> None:
         """Take note that a message was written."""
 

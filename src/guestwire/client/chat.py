@@ -232,6 +232,10 @@ class Chat:
         """
         return await self._running().write_now(text, client_id=client_id, content=content, in_reply_to=in_reply_to)
 
+    def send_wait_s(self) -> float:
+        """Return the seconds until `write` would not raise `RateLimited`; 0.0 for now."""
+        return self._running().adapter.send_wait_s(self._clock.now())
+
     async def confirm(self, connection: int | None = None) -> None:
         """Return when the provider's edge has everything that was written so far.
 
@@ -324,9 +328,11 @@ class Chat:
     async def read_history(self, page: int = 1) -> ReadPage:
         """Read a page of earlier messages; 1 is the newest, and of at most 100 messages.
 
-        What of it is new comes as events, too, so go on iterating. The provider allows ten pages a minute: more wait.
+        What of it is new comes as events, too, so go on iterating; not so with `connect(reads_history=False)`. The
+        provider allows ten pages a minute: more wait.
 
         Raises:
+            RateLimited: Too many, with `reads_history=False`, where nothing waits.
             ChatError: It could not be read, though it was tried three times, or the chat was closed before.
         """
         return await self._web().read_page(self._running(), page)

@@ -12,7 +12,7 @@ from guestwire.client.guest_session import GuestSessionAdapter, KeepGuestSession
 from guestwire.client.sessions import check_details
 from guestwire.client.sign_in import KeepGuest, SignIn
 from guestwire.client.tokens import CallerTokens, TokenBroker, TokenProvider, TokenSource
-from guestwire.client.web_messaging import KeepWebSession, WebMessagingAdapter
+from guestwire.client.web_messaging import FindDeployment, KeepWebSession, WebMessagingAdapter
 from guestwire.errors import ConfigError
 from guestwire.net.backoff import full_jitter
 from guestwire.net.clock import Clock, SystemClock
@@ -42,7 +42,7 @@ def connect(
     keep_guest: KeepGuest | None = None,
     session: AnySession | None = None,
     keep_session: KeepSession | None = None,
-    deployment: Deployment | None = None,
+    deployment: Deployment | FindDeployment | None = None,
     reads_history: bool = True,
     most_unread: int = ROOM,
     take_events: TakeEvents | None = None,
@@ -71,7 +71,7 @@ def connect(
             after all, once; web-messaging fails with `session-expired`, so that the guest decides.
         keep_session: Called with every session that is created, before it is used; a `ChatError` that it raises is
             tried again later.
-        deployment: Its public configuration, where it is known; else it is read (web-messaging).
+        deployment: Its public configuration, or a function that returns it; else it is read (web-messaging).
         reads_history: Whether to read what was said before when coming back to a session (web-messaging).
         most_unread: With so many events unread nothing more is read from the socket. One: the app is done with a frame,
             because it has asked for the next event, before the next frame is read.

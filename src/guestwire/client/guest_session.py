@@ -112,6 +112,10 @@ class GuestSessionAdapter:
         assert isinstance(frame, SendFrame), frame  # noqa: S101 - all else was done when it was asked for
         return Frame(frame.text, frame.client_id)
 
+    def send_wait_s(self, now: float) -> float:  # noqa: ARG002 - the core paces by itself
+        """Return 0.0."""
+        return 0.0
+
     def sent(self, client_id: str, now: float) -> None:  # noqa: ARG002 - only others want to know when
         """Take note that a message was written."""
         self.core.sent(client_id)

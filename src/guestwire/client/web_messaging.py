@@ -17,21 +17,18 @@ from guestwire.client.files import Files
 from guestwire.client.line import Frame
 from guestwire.client.sign_in import GuestSignIn, KeepGuest, SignIn
 from guestwire.client.web_sessions import (
+    find_deployment,
     messaging_base,
-    read_deployment,
-    read_domains,
     read_history_page,
     upload_file,
 )
-from guestwire.errors import ERRORS, AuthError, ChatError, ConfigError, ConnectionClosed, SessionExpired
+from guestwire.errors import AuthError, ChatError, ConfigError, ConnectionClosed, RateLimited, SessionExpired
 from guestwire.model.content import ContentItem
 from guestwire.model.events import (
     AttachmentUpdated,
     ConnectionStatus,
     Event,
     Message,
-    ProviderError,
-    SessionUpdated,
     StatusChanged,
     StatusError,
 )
@@ -57,7 +54,7 @@ from guestwire.protocols.web_messaging.states import State
 from guestwire.protocols.web_messaging.translate import to_events
 from guestwire.settings import ProviderSettings
 
-__all__ = ["KeepWebSession", "ReadPage", "WebMessagingAdapter"]
+__all__ = ["FindDeployment", "KeepWebSession", "ReadPage", "WebMessagingAdapter"]
 
 APPLICATION = f"guestwire-{__version__}"
 
@@ -69,19 +66,28 @@ told again the next time.
 """
 
 
+FindDeployment: TypeAlias = Callable[[], Awaitable[Deployment]]
+"""Returns the deployment's public configuration; what it raises (`ChatError`) decides whether it is asked again."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadPage:
     """A page of the history.
 
     Attributes:
         number: Which page; 1 is the newest.
-        messages: All of its messages, oldest first, also those that were known.
+        events: All that it tells, oldest first, also what was known: messages, presence, ends.
         has_more: Whether there are older pages.
     """
 
     number: int
-    messages: tuple[Message, ...]
+    events: tuple[Event, ...]
     has_more: bool
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What was said."""
+        return tuple(event for event in self.events if isinstance(event, Message))
 
 
 class WebMessagingAdapter:
@@ -95,7 +101,7 @@ class WebMessagingAdapter:
         clock: Clock,
         delay_s: Callable[[int], float],
         session: WebSession | None = None,
-        deployment: Deployment | None = None,
+        deployment: Deployment | FindDeployment | None = None,
         attributes: Mapping[str, str] | None = None,
         sign_in: SignIn | None = None,
         keep_session: KeepWebSession | None = None,
@@ -109,7 +115,7 @@ class WebMessagingAdapter:
             delay_s=delay_s,
             epoch_s=clock.utc().timestamp() - clock.now(),
             session=session,
-            deployment=deployment,
+            deployment=deployment if isinstance(deployment, Deployment) else None,
             signs_in=sign_in is not None,
             reads_history=reads_history,
         )
@@ -117,6 +123,8 @@ class WebMessagingAdapter:
             self.core.set_attributes(attributes)
         self.guest = GuestSignIn(transport, settings, sign_in, keep_guest)
         self.files = Files(self.core, clock, self._put_file)
+        self._find_deployment = None if isinstance(deployment, Deployment) else deployment
+        self._reads_history = reads_history
         self._settings = settings
         self._transport = transport
         self._keep_session = keep_session
@@ -174,6 +182,10 @@ class WebMessagingAdapter:
         assert isinstance(frame, SendFrame), frame  # noqa: S101 - all else was done when it was asked for
         return Frame(frame.text, frame.client_id)
 
+    def send_wait_s(self, now: float) -> float:
+        """Return the seconds until the provider takes another message; 0.0 for now."""
+        return self.core.send_wait_s(now)
+
     def sent(self, client_id: str, now: float) -> None:
         """Take note that a message was written."""
         self.core.sent(client_id, now)
@@ -185,10 +197,6 @@ class WebMessagingAdapter:
                 self.files.note(event)
             case StatusChanged() if event.status is not ConnectionStatus.CONNECTED:
                 self.files.disconnected()
-            case ProviderError():
-                self._settle_readers(ChatError(code=event.code if event.code in ERRORS else "provider-error"))
-            case SessionUpdated():
-                self._settle_readers(None)
             case _:
                 pass
 
@@ -227,8 +235,12 @@ class WebMessagingAdapter:
         """Have a page of the history read, and return it.
 
         Raises:
+            RateLimited: Too many were read, and nothing is read behind the caller's back (`reads_history=False`).
             ChatError: It can't be read, or the connection is closed for good before it was.
         """
+        wait_s = 0.0 if self._reads_history else self.core.history_wait_s(shell.now())
+        if wait_s > 0:
+            raise RateLimited(retry_after_s=wait_s)
         reader: asyncio.Future[ReadPage] = asyncio.get_running_loop().create_future()
         entry = number, reader
         self._readers.append(entry)
@@ -244,6 +256,7 @@ class WebMessagingAdapter:
         """Do what the core asks for, in order."""
         for effect in self.core.effects():
             self._do(effect, shell)
+        self._settle_readers()
 
     def _do(self, effect: Effect, shell: Shell) -> None:
         match effect:
@@ -271,10 +284,8 @@ class WebMessagingAdapter:
                 assert_never(effect)
 
     async def _read_deployment(self, shell: Shell) -> None:
-        deployment = await read_deployment(self._transport, self._settings)
-        origin = self._settings.origin
-        if origin is not None and not (await read_domains(self._transport, self._settings)).allows(origin):
-            raise ConfigError(code="domain-not-allowed")
+        find = self._find_deployment or partial(find_deployment, self._transport, self._settings)
+        deployment = await find()
         shell.tell(lambda: self.core.deployment_read(deployment))
 
     async def _authorize(self, shell: Shell) -> None:
@@ -316,23 +327,24 @@ class WebMessagingAdapter:
             failure = error
             shell.tell(lambda: self.core.history_failed(failure, shell.now()))
             return
-        shell.tell(lambda: self.core.history_read(page, shell.now()))
         for number, reader in self._readers:
             if number == page.number and not reader.done():
                 reader.set_result(_read_page(page, self.core.deployment))
+        shell.tell(lambda: self.core.history_read(page, shell.now()))
 
     async def _put_file(self, url: str, headers: Mapping[str, str], file_type: str, content: Stream) -> None:
         await upload_file(self._transport, self._settings, url, headers, file_type=file_type, content=content)
 
-    def _settle_readers(self, error: ChatError | None) -> None:
-        """Answer for pages that the core does not want any more: with an error, or as those of a new session."""
+    def _settle_readers(self) -> None:
+        """Answer for pages that the core does not want any more: given up, or of a session that has none."""
         for number, reader in self._readers:
             if reader.done() or self.core.wants_page(number):
                 continue
-            if error is not None:
-                reader.set_exception(error)
-            else:
+            why = self.core.why_unread(number)
+            if why is None:
                 reader.set_result(ReadPage(number, (), has_more=False))
+            else:
+                reader.set_exception(ChatError(why.text, code=why.code, retry_after_s=why.retry_after))
 
     def _spawn(self, work: Coroutine[object, object, None], shell: Shell) -> None:
         task = shell.spawn(work)
@@ -341,5 +353,5 @@ class WebMessagingAdapter:
 
 
 def _read_page(page: HistoryPage, deployment: Deployment | None) -> ReadPage:
-    events = [event for body in page.messages for event in to_events(body, deployment=deployment)]
-    return ReadPage(page.number, tuple(event for event in events if isinstance(event, Message)), page.has_more)
+    events = tuple(event for body in page.messages for event in to_events(body, deployment=deployment))
+    return ReadPage(page.number, events, page.has_more)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import SplitResult, urlsplit
 
-from guestwire.errors import RemoteProtocolError
+from guestwire.errors import ConfigError, RemoteProtocolError
 from guestwire.model.http import HttpRequest, Stream
 from guestwire.model.secret import Secret
 from guestwire.net.transport import Transport
@@ -42,6 +42,7 @@ from guestwire.settings import ProviderSettings
 
 __all__ = [
     "exchange_code",
+    "find_deployment",
     "messaging_base",
     "read_deployment",
     "read_domains",
@@ -79,6 +80,19 @@ async def read_domains(transport: Transport, settings: ProviderSettings) -> Doma
     """
     request = _from_origin(domains_request(settings.resolved_cdn_url, settings.deployment()), settings)
     return parse_domains_answer(await transport.send(request))
+
+
+async def find_deployment(transport: Transport, settings: ProviderSettings) -> Deployment:
+    """Read the deployment's public configuration, and whether our site may use it, where `settings.origin` says one.
+
+    Raises:
+        ConfigError: As `read_deployment`; `domain-not-allowed`.
+        ChatError: What `read_deployment` raises.
+    """
+    deployment = await read_deployment(transport, settings)
+    if settings.origin is not None and not (await read_domains(transport, settings)).allows(settings.origin):
+        raise ConfigError(code="domain-not-allowed")
+    return deployment
 
 
 def rest_base(settings: ProviderSettings, deployment: Deployment | None = None) -> str:

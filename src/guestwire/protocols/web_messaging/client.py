@@ -220,7 +220,8 @@ class WebMessagingClient:
         self._may_type = True
         # What was said
         self._seen = Seen()
-        self._reading = Reading()
+        self._reading = Reading() if reads_history else Reading(tries=1)
+        self._unread: dict[int, StatusError] = {}
         self._is_catching_up = False
         # Time
         self._messages = Window(MESSAGES_PER_S - 1, 1.0)
@@ -440,12 +441,21 @@ class WebMessagingClient:
 
     def read_history(self, now: float, *, page: int = 1) -> None:
         """Read a page of earlier messages, 1 being the newest; `HistoryRead` tells when it was read."""
+        self._unread.pop(page, None)
         self._reading.want(page)
         self._pump_reading(now)
 
+    def history_wait_s(self, now: float) -> float:
+        """Return the seconds until the provider takes another request for a page; 0.0 for now."""
+        return self._reading.wait_s(now)
+
     def wants_page(self, page: int) -> bool:
-        """Return whether a page of the history is still to be read; False once it was, or was given up."""
+        """Return whether a page is still to be read; False once it was, was given up, or went with its session."""
         return self._reading.wants(page)
+
+    def why_unread(self, page: int) -> StatusError | None:
+        """Return why a page was given up; None when it was not."""
+        return self._unread.get(page)
 
     def sign_in(self, jwt: Secret, now: float) -> None:
         """Make the guest's session that of a guest who signed in (step-up, §2.10).
@@ -1181,7 +1191,9 @@ class WebMessagingClient:
         if given_up is None:
             return
         self._is_catching_up = False
-        self._events.append(ProviderError(code=error.code, text=error.text))
+        self._unread[given_up] = error
+        if self._reads_history:
+            self._events.append(ProviderError(code=error.code, text=error.text))
         if given_up == 1 and self._outbox.is_in_doubt:
             self._outbox.unconfirm()
             self._pump(now)

@@ -17,7 +17,8 @@ HISTORY_PAGE_SIZE = 100
 """What the vendor's Java SDK asks for: fewer calls of the 10 a minute."""
 
 TRIES = 3
-"""A page that could not be read so often is given up, until somebody asks again."""
+"""A page that could not be read so often is given up, until somebody asks again; a caller that waits for it is told at
+once."""
 
 FRESH_S = 5.0
 """A key with less time than this left is not used any more, as in the vendor's mobile SDK."""
@@ -31,8 +32,9 @@ class Reading:
         at: When to go on; None for at once.
     """
 
-    def __init__(self) -> None:
-        """Want nothing."""
+    def __init__(self, *, tries: int = TRIES) -> None:
+        """Want nothing; `tries` is how often a page is tried."""
+        self._most_tries = tries
         self.is_busy = False
         self.at: float | None = None
         self._pages: deque[int] = deque()
@@ -58,6 +60,10 @@ class Reading:
     def wants(self, page: int) -> bool:
         """Return whether a page is still to be read."""
         return page in self._pages
+
+    def wait_s(self, now: float) -> float:
+        """Return the seconds until another page may be read; 0.0 for now."""
+        return self._window.wait_s(now)
 
     def wants_now(self, now: float) -> HistoryQuery | None:
         """Return the page to read now; None when nothing is wanted, or it must wait, until `at`."""
@@ -94,7 +100,7 @@ class Reading:
         self._jwt = None
         self._jwt_until = 0.0
         self._tries += 1
-        if self._tries < TRIES:
+        if self._tries < self._most_tries:
             self.at = now + wait_s
             return None
         self._tries = 0
