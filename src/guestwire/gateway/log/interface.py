@@ -222,18 +222,19 @@ class SessionLog(Protocol):
             The floor.
         """
 
-    async def erase(self, sid: SessionId) -> None:
-        """Remove every trace of the session; a byte search of the store's files finds nothing of it.
+    async def erase(self, sid: SessionId) -> bool:
+        """Remove every trace of the session. One that is not there is no error: an erasure can be repeated.
 
-        A session that is not there is no error, so that an erasure can be repeated. After `LogUnavailable` the session
-        may be gone already while its bytes are still in a file: repeat it.
+        Returns:
+            Whether a byte search of the store's files finds nothing of it any more. If not, because somebody else reads
+            them just now, its bytes are removed with a later write; do it again to know when.
         """
 
-    async def expire(self, now_ms: int, limit: int = 100) -> list[SessionId]:
+    async def expire(self, now_ms: int, limit: int = 100) -> list[SessionRow]:
         """Erase sessions whose time has come, open or ended, at most `limit`; forget old keys and tokens.
 
         Returns:
-            The sessions erased. As many as `limit`: there may be more.
+            The sessions erased, as they were. As many as `limit`: there may be more.
         """
 
     async def bump_epochs(self, sid: SessionId | None = None) -> None:

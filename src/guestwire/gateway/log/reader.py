@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Final
 
 import apsw
-import msgspec
 
 from guestwire.errors import ChatError, ResumeGap
 from guestwire.gateway.log.records import LogPosition, Outgoing, Page, Record, SessionRow, TokenEntry
 from guestwire.gateway.log.schema import open_reader
-from guestwire.gateway.log.transaction import OUTGOING_COLUMNS, Value, outgoing_of
+from guestwire.gateway.log.transaction import OUTGOING_COLUMNS, SESSION_COLUMNS, outgoing_of, session_of
 from guestwire.gateway.log.writer import unavailable
 from guestwire.model.ids import SessionId
 
@@ -98,22 +97,17 @@ _IDS_AT_ONCE = 500  # three times in one statement; SQLite takes 32,766 paramete
 
 # --- queries ----------------------------------------------------------------------------------------------------------
 
-_SESSION_COLUMNS = (
-    "sno, sid, epoch, state, floor, provider_ref, details, created_ms, ended_ms, expires_ms,"
-    " (SELECT max(seq) FROM record WHERE record.sno = session.sno)"
-)
-
 
 def session(connection: apsw.Connection, sid: SessionId) -> SessionRow | None:
     """See `SessionLog.get`."""
-    row = connection.execute(f"SELECT {_SESSION_COLUMNS} FROM session WHERE sid = ?", (sid,)).fetchone()  # noqa: S608
-    return None if row is None else _session_of(row)
+    row = connection.execute(f"SELECT {SESSION_COLUMNS} FROM session WHERE sid = ?", (sid,)).fetchone()  # noqa: S608
+    return None if row is None else session_of(row)
 
 
 def open_sessions(connection: apsw.Connection) -> list[SessionRow]:
     """See `SessionLog.open_sessions`."""
-    rows = connection.execute(f"SELECT {_SESSION_COLUMNS} FROM session WHERE state <> 'ended' ORDER BY sno")  # noqa: S608
-    return [_session_of(row) for row in rows]
+    rows = connection.execute(f"SELECT {SESSION_COLUMNS} FROM session WHERE state <> 'ended' ORDER BY sno")  # noqa: S608
+    return [session_of(row) for row in rows]
 
 
 def position(connection: apsw.Connection, sid: SessionId) -> LogPosition | None:
@@ -215,22 +209,3 @@ def token(connection: apsw.Connection, token_hash: bytes) -> TokenEntry | None:
         "SELECT sid, resume.expires_ms FROM resume JOIN session USING (sno) WHERE token_hash = ?", (token_hash,)
     ).fetchone()
     return None if row is None else TokenEntry(SessionId(row[0]), row[1])
-
-
-def _session_of(row: Sequence[Value]) -> SessionRow:
-    _, sid, epoch, state, floor, provider_ref, details, created_ms, ended_ms, expires_ms, head = row
-    return msgspec.convert(
-        {
-            "sid": sid,
-            "epoch": epoch,
-            "state": state,
-            "floor": floor,
-            "head": floor if head is None else head,
-            "provider_ref": provider_ref,
-            "details": details,
-            "created_ms": created_ms,
-            "ended_ms": ended_ms,
-            "expires_ms": expires_ms,
-        },
-        SessionRow,
-    )

@@ -186,13 +186,13 @@ class SqliteSessionLog:
         """See `SessionLog`."""
         await self._write(lambda do: do.touch(sid, expires_ms, details), sid)
 
-    async def erase(self, sid: SessionId) -> None:
+    async def erase(self, sid: SessionId) -> bool:
         """See `SessionLog`."""
-        await self._write(lambda do: do.erase(sid), is_long=True, scrubs=True)
+        return await self._write(lambda do: do.erase(sid), is_long=True, scrubs=True)
 
-    async def expire(self, now_ms: int, limit: int = 100) -> list[SessionId]:
+    async def expire(self, now_ms: int, limit: int = 100) -> list[SessionRow]:
         """See `SessionLog`."""
-        return await self._write(lambda do: do.expire(now_ms, limit), is_long=True, scrubs=True)
+        return await self._write(lambda do: do.expire(now_ms, limit), is_long=True)
 
     async def bump_epochs(self, sid: SessionId | None = None) -> None:
         """See `SessionLog`."""

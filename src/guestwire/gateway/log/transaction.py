@@ -35,13 +35,26 @@ from guestwire.gateway.log.records import Accepted, IdempotencyEntry, NewRecord,
 from guestwire.gateway.log.records import SessionState as Status
 from guestwire.model.ids import ClientId, SessionId
 
-__all__ = ["OUTGOING_COLUMNS", "Row", "SessionState", "Transaction", "Value", "outgoing_of"]
+__all__ = [
+    "OUTGOING_COLUMNS",
+    "SESSION_COLUMNS",
+    "Row",
+    "SessionState",
+    "Transaction",
+    "Value",
+    "outgoing_of",
+    "session_of",
+]
 
 Value = int | float | str | bytes | None
 """What a column holds, in the words of apsw's types."""
 Row = tuple[int, int, str, bytes, str | None, str | None, bool, int]
 """A row of `record`: sno, seq, kind, body, dedup_key, order_key, late, created_ms."""
 
+SESSION_COLUMNS = (
+    "sno, sid, epoch, state, floor, provider_ref, details, created_ms, ended_ms, expires_ms,"
+    " (SELECT max(seq) FROM record WHERE record.sno = session.sno)"
+)
 OUTGOING_COLUMNS = "oseq, client_id, body, state, attempts, sent_at_ms, retry_at_ms, message_seq"
 
 # Rows per INSERT: apsw keeps a prepared statement of each size, and hands the interpreter lock over once per statement.
@@ -259,8 +272,8 @@ class Transaction:
                 self._touch(name, known)
         self.all_moved = self.all_moved or sid is None
 
-    def erase(self, sid: SessionId) -> None:
-        """See `SessionLog.erase`."""
+    def erase(self, sid: SessionId) -> bool:
+        """See `SessionLog.erase`; whether the bytes are gone too is for the writer to say."""
         self.changes += 1
         self.must_scrub = True
         self.flush()
@@ -270,16 +283,20 @@ class Transaction:
         self.touched.pop(sid, None)
         self.outboxes.pop(sid, None)
         self.gone.add(sid)
+        return False
 
-    def expire(self, now_ms: int, limit: int) -> list[SessionId]:
+    def expire(self, now_ms: int, limit: int) -> list[SessionRow]:
         """See `SessionLog.expire`."""
         self.changes += 1
+        self.flush()
         rows = self._execute(
-            "SELECT sid FROM session WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?", (now_ms, limit)
+            f"SELECT {SESSION_COLUMNS} FROM session"  # noqa: S608 - a constant
+            " WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?",
+            (now_ms, limit),
         ).fetchall()
-        expired = [SessionId(str(sid)) for (sid,) in rows]
-        for sid in expired:
-            self.erase(sid)
+        expired = [session_of(row) for row in rows]
+        for session in expired:
+            self.erase(session.sid)
         self._execute("DELETE FROM idempotency WHERE created_ms <= ?", (now_ms - IDEMPOTENCY_MS,))
         self._execute("DELETE FROM resume WHERE expires_ms <= ?", (now_ms,))
         return expired
@@ -663,6 +680,26 @@ class Transaction:
         state = self._states.pop(sid, None)
         if state is not None:
             self._keys -= len(state.keys)
+
+
+def session_of(row: Sequence[Value]) -> SessionRow:
+    """Make a `SessionRow` of a row of `SESSION_COLUMNS`."""
+    _, sid, epoch, state, floor, provider_ref, details, created_ms, ended_ms, expires_ms, head = row
+    return msgspec.convert(
+        {
+            "sid": sid,
+            "epoch": epoch,
+            "state": state,
+            "floor": floor,
+            "head": floor if head is None else head,
+            "provider_ref": provider_ref,
+            "details": details,
+            "created_ms": created_ms,
+            "ended_ms": ended_ms,
+            "expires_ms": expires_ms,
+        },
+        SessionRow,
+    )
 
 
 def outgoing_of(row: Sequence[Value]) -> Outgoing:

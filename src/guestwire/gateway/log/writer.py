@@ -46,7 +46,8 @@ FailPoint = Callable[[str], None]
 """Called by name at `before-commit` and `after-commit`. Raising at the first makes the batch fail as the disk would."""
 
 _MAX_BATCH = 512
-_SCRUB_BUSY_MS = 1000  # another program that reads the file may hold the scrub up; it is asked for again by the caller
+_SCRUB_BUSY_MS = 1000  # another program that reads the file may hold the scrub up, and us for so long, …
+_SCRUB_AGAIN_S = 10.0  # … but not with every write: it is tried again with the first one after this time
 
 # The store's fault, whatever was asked for.
 _STORE_ERRORS = (
@@ -81,7 +82,7 @@ class Request(NamedTuple):
     is_long: bool = False
     """Nothing to do in the event loop."""
     scrubs: bool = False
-    """Done only when the write-ahead log has been emptied."""
+    """Answered with whether the files hold nothing any more of what was erased."""
 
 
 @dataclass(slots=True)
@@ -150,6 +151,7 @@ class Writer:
         self._checkpoint_at = CHECKPOINT_PAGES
         self._written: set[int] | None = None
         """Pages written since the last scrub, but for those that are in the write-ahead log still; None is unknown."""
+        self._scrub_at = 0.0
         self._connection: apsw.Connection | None = None
         self.lost_records: bool = False
         """Whether the store was found to be older than it had been, so that every epoch was changed."""
@@ -344,7 +346,12 @@ class Writer:
             self._fail(batch, error)
             return
         if self._transaction.must_scrub:
-            self._scrub(batch, outcome)
+            is_clean = self._scrub()
+            scrubs = {request.future for request in batch if request.scrubs}
+            outcome.results = [
+                (future, is_clean if future in scrubs and failed is None else value, failed)
+                for future, value, failed in outcome.results
+            ]
         self._done.append(outcome)
 
     def _fail(self, batch: list[Request], error: BaseException) -> None:
@@ -396,8 +403,14 @@ class Writer:
             self._note_pages()
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
-    def _scrub(self, batch: list[Request], outcome: Outcome) -> None:
-        """Remove what is left of erased rows: old copies inside pages, and the write-ahead log with all it holds."""
+    def _scrub(self) -> bool:
+        """Remove what is left of erased rows: old copies inside pages, and the write-ahead log with all it holds.
+
+        Returns:
+            Whether nothing is left.
+        """
+        if time.monotonic() < self._scrub_at:
+            return False
         connection = self._connection
         assert connection is not None  # noqa: S101 - opened
         try:
@@ -409,13 +422,11 @@ class Writer:
                 zero_slack(self._file, self._page_size, self._written)
             self._written = set()
             self._transaction.must_scrub = False
-        except (apsw.Error, OSError, LogUnavailable) as error:
-            scrubs = {request.future for request in batch if request.scrubs}
-            self._on_failure()
-            outcome.results = [
-                (future, None, unavailable(error)) if future in scrubs and failed is None else (future, value, failed)
-                for future, value, failed in outcome.results
-            ]
+        except (apsw.Error, OSError, LogUnavailable):
+            self._scrub_at = time.monotonic() + _SCRUB_AGAIN_S
+            return False
+        else:
+            return True
         finally:
             connection.set_busy_timeout(0)
 

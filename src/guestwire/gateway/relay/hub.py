@@ -25,7 +25,7 @@ from guestwire.gateway.relay.downstream import Downstream
 from guestwire.gateway.relay.farewell import SayFarewell
 from guestwire.gateway.relay.interface import FailPoint, UpstreamFactory, no_fail_point
 from guestwire.gateway.relay.session import TAB_KEPT_S, RelaySession, pack_details
-from guestwire.gateway.relay.tokens import Pair, SessionTokens, now_ms
+from guestwire.gateway.relay.tokens import Pair, SessionTokens, now_ms, token_hash
 from guestwire.model.ids import SessionId
 from guestwire.model.secret import Secret
 from guestwire.net.backoff import full_jitter
@@ -49,6 +49,9 @@ TRIMMED_AT_ONCE = 200
 
 TAKE_UP_PER_S = 20.0
 """After a restart so many sessions a second go back to the provider (reliability 3.3)."""
+
+MOST_HALF_ERASED = 1000
+"""Erasures that are remembered until they are complete; an older one can't be asked about again, and goes on."""
 
 DRAIN_S = 2.0
 """What the guests have said gets this long to be kept, and browsers to answer the close."""
@@ -97,6 +100,8 @@ class Hub:
         self._checking = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._keepers: list[asyncio.Task[None]] = []
+        self._half_erased: dict[SessionId, Pair] = {}
+        """Who has asked for an erasure of which words may be in a file still."""
         self._untrimmed: dict[SessionId, float] = {}
         """Sessions that are not in memory and may be too long, and when their tabs are given up."""
         self._is_draining = False
@@ -272,21 +277,44 @@ class Hub:
             del self._sessions[session.sid]
             self.spawn(session.aclose())
 
-    async def erase(self, sid: SessionId) -> None:
-        """Erase a session: its transcript, its tokens, its connections; then end its conversation at the provider.
-
-        This returns when nothing of it is left here; the provider is told meanwhile (`farewell`).
+    async def may_erase(self, session_id: str, token: Secret) -> Pair | None:
+        """Return the pair, also of a session whose erasure is not complete; None when it is not one.
 
         Raises:
-            LogUnavailable: It may not be gone; do it again.
+            LogUnavailable: Nobody can say.
         """
-        await self._forget(sid)
+        pair = await self.tokens.check(session_id, token)
+        if pair is not None:
+            return pair
+        erased = self._half_erased.get(SessionId(session_id))
+        return erased if erased is not None and token_hash(token.reveal()) == erased.token_hash else None
+
+    async def erase(self, pair: Pair) -> bool:
+        """Erase a session: its transcript, its tokens, its connections; then end its conversation at the provider.
+
+        The provider is told meanwhile (`farewell`).
+
+        Returns:
+            Whether nothing of it is left here. If not, words of it are in a file that another program reads: they go
+            by themselves as soon as they can, and the same pair may ask again.
+
+        Raises:
+            LogUnavailable: Nothing was erased.
+        """
+        sid = pair.sid
         row = await self._log.get(sid)
-        await self._log.erase(sid)  # its readers are woken and find nothing
-        await self._forget(sid)  # somebody may have come in between
-        goes_on = row is not None and row.provider_ref and row.state is not SessionState.ENDED
-        if row is not None and goes_on and self._farewell is not None:
-            self.spawn(self._farewell(sid, row.provider_ref))
+        is_clean = await self._log.erase(sid)  # its readers are woken and find nothing
+        await self._forget(sid)
+        was_known = self._half_erased.pop(sid, None)
+        if not is_clean:
+            if was_known is None:
+                _log.warning("erased words wait for another program that reads the log; they are removed later")
+            self._half_erased[sid] = pair
+            if len(self._half_erased) > MOST_HALF_ERASED:
+                del self._half_erased[next(iter(self._half_erased))]
+        if row is not None:
+            self.spawn(self._say_farewells([row]))
+        return is_clean
 
     async def prolong(self, pair: Pair, *, has_ended: bool) -> Pair:
         """Let a token live on, and its session with it while the conversation goes on.
@@ -380,6 +408,12 @@ class Hub:
         if session is not None:
             await session.aclose()
 
+    async def _say_farewells(self, rows: Collection[SessionRow]) -> None:
+        """End the conversations of sessions that are gone, one after the other."""
+        for row in rows:
+            if self._farewell is not None and row.provider_ref and row.state is not SessionState.ENDED:
+                await self._farewell(row.sid, row.provider_ref)
+
     async def _take_up(self, rows: Collection[SessionRow]) -> None:
         delay_s = full_jitter(self._rng)
         for attempt in itertools.count():
@@ -418,12 +452,11 @@ class Hub:
                         with contextlib.suppress(SessionGone):
                             await connection.prolong()
                 await self._trim()
-                expired = [SessionId("")]
-                while expired:
-                    expired = await self._log.expire(now_ms(self.clock))
-                    for sid in expired:
-                        await self._forget(sid)
+                while expired := await self._log.expire(now_ms(self.clock)):
+                    for row in expired:
+                        await self._forget(row.sid)
                     self.metrics.sessions_expired.inc(len(expired))
+                    self.spawn(self._say_farewells(expired))
             except LogUnavailable:
                 _log.warning("upkeep failed", code="log-unavailable")
 

@@ -16,9 +16,10 @@ from guestwire.gateway.limits import AddressLimits, CreationLimits
 from guestwire.gateway.log import SessionLog
 from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.relay.hub import Hub
-from guestwire.gateway.relay.tokens import Pair, now_ms
+from guestwire.gateway.relay.tokens import now_ms
 from guestwire.gateway.sessions_routes import CHECKS_BURST, CHECKS_PER_MINUTE, MAX_ID_CHARS, bearer_token, read_json
 from guestwire.model.ids import SessionId
+from guestwire.model.secret import Secret
 from guestwire.net.clock import Clock
 from guestwire.protocols.guest_session.rest import SESSIONS_PATH, SessionAnswer, parse_session_request
 from guestwire.protocols.guest_session.session import GuestDetails
@@ -46,10 +47,13 @@ class RelayRoutes:
         self._log = log
         self._clock = clock
         self._metrics = metrics
-        self._checks = AddressLimits(
-            per_minute=CHECKS_PER_MINUTE,
-            burst=CHECKS_BURST,
-            per_minute_total=settings.sessions_per_minute_total * 2,
+        self._checks, self._erasures = (
+            AddressLimits(
+                per_minute=CHECKS_PER_MINUTE,
+                burst=CHECKS_BURST,
+                per_minute_total=settings.sessions_per_minute_total * 2,
+            )
+            for _ in range(2)
         )
 
     def routes(self) -> list[Route]:
@@ -91,23 +95,27 @@ class RelayRoutes:
 
     async def check_or_erase(self, request: Request) -> Response:
         """Answer `GET` and `DELETE …/guestsessions/{sessionId}`; for both the session's own token is needed."""
-        pair = await self._authorise(request)
-        if request.method == "DELETE":
-            await self._hub.erase(pair.sid)
-            return Response(status_code=204)
-        left_s = max(0, pair.expires_ms - now_ms(self._clock)) // 1000
-        return _json({"sessionId": pair.sid, "status": "valid", "expiresIn": left_s})
-
-    async def _authorise(self, request: Request) -> Pair:
         session_id: str = request.path_params["session_id"]
         token = bearer_token(request)
         if token is None or len(session_id) > MAX_ID_CHARS:
             raise SessionExpired  # the same answer for "not there" and "not yours"
+        if request.method == "DELETE":
+            return await self._erase(request, session_id, token)
         self._limit(self._checks, request)
         pair = await self._hub.tokens.check(session_id, token)
         if pair is None:
             raise SessionExpired
-        return pair
+        left_s = max(0, pair.expires_ms - now_ms(self._clock)) // 1000
+        return _json({"sessionId": pair.sid, "status": "valid", "expiresIn": left_s})
+
+    async def _erase(self, request: Request, session_id: str, token: Secret) -> Response:
+        pair = await self._hub.may_erase(session_id, token)
+        if pair is None:
+            self._limit(self._checks, request)
+            raise SessionExpired
+        # A bucket of its own, and only now: a neighbour's attempts must not keep anybody from being erased.
+        self._limit(self._erasures, request)
+        return Response(status_code=204 if await self._hub.erase(pair) else 202)
 
     def _limit(self, limits: AddressLimits | CreationLimits, request: Request) -> None:
         wait_s = limits.take(request.client.host if request.client else "", self._clock.now())

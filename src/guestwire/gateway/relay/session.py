@@ -7,12 +7,13 @@ log itself; what passes through here to them is only what is not kept.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-from guestwire.errors import ERRORS, LocalProtocolError, MessageRejected
+from guestwire.errors import ERRORS, LocalProtocolError, LogUnavailable, MessageRejected
 from guestwire.gateway.log import NewRecord, Outgoing, SessionLog, SessionRow, SessionState
 from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.interface import (
@@ -56,6 +57,9 @@ MOST_TABS_KEPT = 50
 
 TYPING_EVERY_S = 3.0
 """All tabs together tell the provider at most so often (guest-session §4.2)."""
+
+PROLONGED_IN_PARTS = 48
+"""What the provider says prolongs a chat, but not with every record: after so large a part of its life."""
 
 _LOOK_BACK = 100
 """Records of the end of a log that are searched for the conversation's state when a session is taken up, …"""
@@ -118,7 +122,7 @@ class RelaySession:
             row: As the log has it.
             upstreams: Makes the way to the provider.
             retention_s: How long the session is kept after its end.
-            lives_s: How long it is kept when it starts anew and nobody comes back.
+            lives_s: How long it is kept from its last record on when nobody comes back.
             starts_at_open: Go to the provider with the first connection; otherwise with the first message.
             is_new: Nobody was ever connected to it.
             new_id: Returns 128 random bits in hex.
@@ -132,6 +136,7 @@ class RelaySession:
         self._clock = clock
         self._retention_ms = int(retention_s * 1000)
         self._lives_ms = int(lives_s * 1000)
+        self._prolong_at_ms = row.created_ms + self._lives_ms // PROLONGED_IN_PARTS
         self._starts_at_open = starts_at_open
         self._is_first = is_new
         self._new_id = new_id
@@ -443,6 +448,15 @@ class RelaySession:
             self._fail_point("after-append")
             # Not before: what was not kept is said again, and is news then.
             self._last_update, self._newest_order_key = last_update, newest_order_key
+            await self._live_on()
+
+    async def _live_on(self) -> None:
+        """Keep a chat that goes on, though its guest is away."""
+        now = now_ms(self._clock)
+        if now >= self._prolong_at_ms:
+            with contextlib.suppress(LogUnavailable):  # the next record tries again
+                await self._log.touch(self.sid, expires_ms=now + self._lives_ms)
+                self._prolong_at_ms = now + self._lives_ms // PROLONGED_IN_PARTS
 
     async def _end(self, event: ConversationUpdated) -> None:
         sid = self.sid

@@ -231,7 +231,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(sid=SIDS)
     def erase(self, sid: SessionId) -> None:
-        assert self.call(self.log.erase(sid)) is None
+        assert self.call(self.log.erase(sid)) is True
         self.model.pop(sid, None)
 
     @rule()

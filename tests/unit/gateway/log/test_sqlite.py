@@ -230,6 +230,56 @@ async def test_an_erasure_looks_only_at_what_was_written(tmp_path: Path, monkeyp
     assert sorted(later)[len(later) // 2] < pages / 10
 
 
+async def test_an_erasure_that_a_reader_holds_up_is_done_and_tidied_up_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at the file from outside keeps bytes in it, but no session and no caller waiting."""
+    monkeypatch.setattr(writer, "_SCRUB_BUSY_MS", 10)
+    monkeypatch.setattr(writer, "_SCRUB_AGAIN_S", 0.0)
+    sids = [SessionId(letter * 32) for letter in "abc"]
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        for sid in sids[:2]:
+            await log.create(SessionRow(sid=sid, epoch="e", created_ms=0, details=mark(sid), expires_ms=9))
+        await log.create(row(sids[2]))
+        looking = apsw.Connection(str(tmp_path / "log.db"), flags=apsw.SQLITE_OPEN_READONLY)
+        looking.execute("BEGIN").fetchall()
+        looking.execute("SELECT count(*) FROM session").fetchall()
+        assert await log.erase(sids[0]) is False
+        assert await log.get(sids[0]) is None
+        assert [gone.sid for gone in await log.expire(9)] == [sids[1]]
+        assert await log.expire(9) == []
+        assert mark(sids[0]) in files_of(tmp_path)
+        looking.close()
+        await log.touch(sids[2], expires_ms=1)  # any write
+        for sid in sids[:2]:
+            assert mark(sid) not in files_of(tmp_path)
+        assert await log.erase(sids[0]) is True
+
+
+async def test_what_holds_up_an_erasure_holds_up_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After one attempt in vain the next ones have time: not every write waits for who reads the file."""
+    attempts: list[int] = []
+
+    def note(self: writer.Writer, sql: str = "") -> None:
+        attempts.append(1)
+
+    monkeypatch.setattr(writer, "_SCRUB_BUSY_MS", 10)
+    sid, other = SessionId("a" * 32), SessionId("b" * 32)
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        await log.create(row(sid))
+        await log.create(row(other))
+        looking = apsw.Connection(str(tmp_path / "log.db"), flags=apsw.SQLITE_OPEN_READONLY)
+        looking.execute("BEGIN").fetchall()
+        looking.execute("SELECT count(*) FROM session").fetchall()
+        monkeypatch.setattr(writer.Writer, "_note_pages", note)
+        assert await log.erase(sid) is False
+        for number in range(5):
+            await log.touch(other, expires_ms=number)
+        assert await log.erase(sid) is False
+        assert len(attempts) == 1
+        looking.close()
+
+
 def files_of(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.iterdir())
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import apsw
 import pytest
 
 from guestwire.gateway.relay import hub
@@ -152,3 +153,48 @@ async def test_trimming_while_readers_lag(tmp_path: Path) -> None:
     assert resets > 3
     assert resumes > 3
     assert refused == 300
+
+
+# --- how long a chat is kept ------------------------------------------------------------------------------------------
+
+
+async def pass_hours(here: Place, hours: int) -> None:
+    """Let the upkeep see each hour."""
+    for _ in range(hours):
+        before = here.clock.sleepers
+        here.clock.advance(3600)
+        await eventually(lambda: here.clock.sleepers >= before)  # noqa: B023 - awaited at once
+
+
+async def test_what_the_agent_says_prolongs_a_chat(tmp_path: Path) -> None:
+    """The guest is away for days: the chat lives for 48 hours from the last record on; then its upstream goes too."""
+    async with place(tmp_path) as here:
+        connection, socket = await here.join()
+        say(connection, type="message", text="I'm off", clientId="c1")
+        await eventually(lambda: "receipt" in socket.kinds)
+        connection.closed(1001)
+        for day in range(3):
+            await pass_hours(here, 40)
+            await here.upstream.session.provider_said([Message(sender="agent", text="Hello?", id=f"p{day}")])
+        await pass_hours(here, 47)
+        assert await here.log.get(SID) is not None
+        await pass_hours(here, 2)
+        await eventually(lambda: "aclose" in here.upstream.calls)
+        assert await here.log.get(SID) is None
+        assert here.hub._sessions == {}
+
+
+async def test_a_session_that_expires_while_somebody_reads_the_file_leaves_memory(tmp_path: Path) -> None:
+    """Its words leave the file when they can; its connection to the provider must not wait for that."""
+    async with place(tmp_path) as here:
+        connection, socket = await here.join()
+        say(connection, type="message", text="Bye", clientId="c1")
+        await eventually(lambda: "receipt" in socket.kinds)
+        connection.closed(1001)
+        looking = apsw.Connection(str(tmp_path / "log.sqlite3"), flags=apsw.SQLITE_OPEN_READONLY)
+        looking.execute("BEGIN").fetchall()
+        looking.execute("SELECT count(*) FROM record").fetchall()
+        await pass_hours(here, 49)
+        await eventually(lambda: "aclose" in here.upstream.calls)
+        assert here.hub._sessions == {}
+        looking.close()
