@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from guestwire.emulator.changes import GarbageSent, SocketsDropped
+from guestwire.emulator.changes import (
+    ConnectionLimitReached,
+    GarbageSent,
+    LoggedOut,
+    SignedInElsewhere,
+    SocketsDropped,
+)
 from guestwire.emulator.faults import CATALOGUE, FaultKind, FaultName, FaultRefused, Faults
 from guestwire.emulator.guest_side import GuestSide
 from guestwire.emulator.org import Org
@@ -52,6 +58,15 @@ class Control:
                 self._org.expire_sessions()
             case FaultName.DROP_SOCKETS:
                 self._org.publish(SocketsDropped())
+            case FaultName.CONNECTION_LIMIT:
+                self._org.publish(ConnectionLimitReached())
+            case FaultName.SIGN_IN_ELSEWHERE:
+                self._org.publish(SignedInElsewhere(frozenset(self._org.sessions)))
+            case FaultName.LOG_OUT_GUESTS:
+                for user_id in self._org.users:
+                    self._org.publish(LoggedOut(user_id))
+            case FaultName.EXPIRE_FILES:
+                self._org.files.clear()
             case _:
                 self._org.publish(GarbageSent())
 

@@ -10,7 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["CAPABILITIES", "CATALOGUE", "FaultInfo", "FaultKind", "FaultName", "FaultParam", "FaultRefused", "Faults"]
+__all__ = [
+    "CAPABILITIES",
+    "CATALOGUE",
+    "FaultGroup",
+    "FaultInfo",
+    "FaultKind",
+    "FaultName",
+    "FaultParam",
+    "FaultRefused",
+    "Faults",
+]
 
 
 class FaultName(StrEnum):
@@ -33,6 +43,22 @@ class FaultName(StrEnum):
     REORDER_FRAMES = "reorder-frames"
     DUPLICATE_FRAMES = "duplicate-frames"
     GARBAGE_FRAME = "garbage-frame"
+    CONNECTION_LIMIT = "connection-limit"
+    REFUSE_CONFIG = "refuse-config"
+    CONFIG_AS_TEXT = "config-as-text"
+    INACTIVE_DEPLOYMENTS = "inactive-deployments"
+    REFUSE_SESSIONS = "refuse-sessions"
+    REFUSE_SIGN_IN = "refuse-sign-in"
+    SIGN_IN_ELSEWHERE = "sign-in-elsewhere"
+    LOG_OUT_GUESTS = "log-out-guests"
+    REFUSE_MESSAGES = "refuse-messages"
+    REFUSE_JWT = "refuse-jwt"
+    REFUSE_HISTORY = "refuse-history"
+    REFUSE_ATTACHMENTS = "refuse-attachments"
+    FAIL_UPLOADS = "fail-uploads"
+    REJECT_UPLOADS = "reject-uploads"
+    SLOW_UPLOADS = "slow-uploads"
+    EXPIRE_FILES = "expire-files"
 
 
 class FaultKind(StrEnum):
@@ -41,6 +67,18 @@ class FaultKind(StrEnum):
     SWITCH = "switch"
     CAPABILITY = "capability"
     ACTION = "action"
+
+
+class FaultGroup(StrEnum):
+    """What a fault is about, in words for people."""
+
+    CONFIGURATION = "Configuration"
+    CREDENTIALS = "Credentials"
+    SESSIONS = "Sessions"
+    CONVERSATION = "Conversation"
+    HISTORY = "Echo and history"
+    ATTACHMENTS = "Attachments"
+    CONNECTION = "Connection"
 
 
 class FaultRefused(Exception):
@@ -61,6 +99,7 @@ class FaultInfo:
 
     name: FaultName
     kind: FaultKind
+    group: FaultGroup
     title: str
     help: str
     params: Mapping[str, FaultParam] = field(default_factory=dict)
@@ -70,42 +109,51 @@ _ROWS = (
     FaultInfo(
         FaultName.BAD_CREDENTIALS,
         FaultKind.SWITCH,
+        FaultGroup.CREDENTIALS,
         "Bad credentials",
         "The token endpoint answers 401 invalid_client to everybody; tokens issued before expire.",
     ),
     FaultInfo(
         FaultName.MISSING_SCOPE,
         FaultKind.SWITCH,
+        FaultGroup.CREDENTIALS,
         "Missing scope",
         "Access tokens come without chat:guest:create, so creating a session answers 401; those issued before expire.",
     ),
     FaultInfo(
         FaultName.EXPIRE_OAUTH_TOKEN,
         FaultKind.ACTION,
+        FaultGroup.CREDENTIALS,
         "Expire access tokens",
         "Every OAuth access token issued so far expires now: the next session creation with one answers 401.",
     ),
     FaultInfo(
         FaultName.EXPIRE_SESSION_TOKEN,
         FaultKind.ACTION,
+        FaultGroup.SESSIONS,
         "Expire session tokens",
-        "Every session token issued so far expires now: open sockets close with 4401, later ones are refused with 403.",
+        "Every session expires now: guest sockets close with 4401, later ones are refused with 403; with Web Messaging "
+        "guests get a SessionExpiredEvent, and 4006 when they come back.",
     ),
     FaultInfo(
         FaultName.REFUSE_UPGRADE,
         FaultKind.SWITCH,
+        FaultGroup.SESSIONS,
         "Refuse the upgrade",
-        "Every new guest socket is refused with 403, as if session id and token were no pair; the check answers 401.",
+        "Every new guest socket is refused with 403, as if session id and token were no pair, or the site were not "
+        "allowed; the session check answers 401.",
     ),
     FaultInfo(
         FaultName.NO_CORS,
         FaultKind.SWITCH,
+        FaultGroup.CONFIGURATION,
         "No CORS",
-        "Token endpoints and session creation answer no preflight and send no Access-Control-Allow-Origin.",
+        "The guest's HTTP calls answer no preflight and send no Access-Control-Allow-Origin.",
     ),
     FaultInfo(
         FaultName.RATE_LIMIT,
         FaultKind.SWITCH,
+        FaultGroup.CREDENTIALS,
         "Too many requests",
         "Token endpoints, session creation and history answer 429 with Retry-After.",
         {"retryAfterS": FaultParam(default=5, maximum=3600)},
@@ -113,20 +161,24 @@ _ROWS = (
     FaultInfo(
         FaultName.UNPUBLISH_FLOW,
         FaultKind.SWITCH,
+        FaultGroup.CONVERSATION,
         "Unpublish the flow",
         "No bot answers and no agent sees the conversation; once published again, those who wait are routed.",
     ),
     FaultInfo(
         FaultName.NO_AGENTS,
         FaultKind.SWITCH,
+        FaultGroup.CONVERSATION,
         "No agents",
         "Nobody can take a conversation, the demo agent falls silent; the queue keeps everybody waiting.",
     ),
     FaultInfo(
         FaultName.ECHO,
         FaultKind.CAPABILITY,
+        FaultGroup.HISTORY,
         "Echo",
-        "Sessions created from now on say a guest's message back, with its id: lost, doubled or late as set here.",
+        "Guest sessions created from now on say a guest's message back, with its id: lost, doubled or late as set "
+        "here. Web Messaging always does; there the settings act on it.",
         {
             "lossPercent": FaultParam(default=0, maximum=100),
             "duplicatePercent": FaultParam(default=0, maximum=100),
@@ -136,8 +188,10 @@ _ROWS = (
     FaultInfo(
         FaultName.HISTORY,
         FaultKind.CAPABILITY,
+        FaultGroup.HISTORY,
         "History",
-        "Messages of sessions created from now on can be read over REST, each after the lag and a part of the spread.",
+        "Messages of guest sessions created from now on can be read over REST, each after the lag and a part of the "
+        "spread. Web Messaging always has a history; there lag and spread act on it.",
         {
             "lagMs": FaultParam(default=0, maximum=60_000),
             "spreadMs": FaultParam(default=0, maximum=60_000),
@@ -147,18 +201,21 @@ _ROWS = (
     FaultInfo(
         FaultName.DROP_SOCKETS,
         FaultKind.ACTION,
+        FaultGroup.CONNECTION,
         "Drop the sockets",
         "Every guest's connection breaks without a close frame.",
     ),
     FaultInfo(
         FaultName.STALL_SOCKETS,
         FaultKind.SWITCH,
+        FaultGroup.CONNECTION,
         "Stall the sockets",
         "Guest sockets open, but are neither read nor answered, pings included; what waits goes on once it is off.",
     ),
     FaultInfo(
         FaultName.DELAY_FRAMES,
         FaultKind.SWITCH,
+        FaultGroup.CONNECTION,
         "Delay frames",
         "Every frame to a guest arrives this much later.",
         {"delayMs": FaultParam(default=2000, maximum=60_000)},
@@ -166,6 +223,7 @@ _ROWS = (
     FaultInfo(
         FaultName.REORDER_FRAMES,
         FaultKind.SWITCH,
+        FaultGroup.CONNECTION,
         "Reorder messages",
         "Messages to a guest overtake each other: each comes later by a part of this time.",
         {"windowMs": FaultParam(default=2000, maximum=60_000)},
@@ -173,6 +231,7 @@ _ROWS = (
     FaultInfo(
         FaultName.DUPLICATE_FRAMES,
         FaultKind.SWITCH,
+        FaultGroup.CONNECTION,
         "Double frames",
         "This share of the frames to a guest comes twice.",
         {"percent": FaultParam(default=50, maximum=100)},
@@ -180,13 +239,138 @@ _ROWS = (
     FaultInfo(
         FaultName.GARBAGE_FRAME,
         FaultKind.ACTION,
+        FaultGroup.CONNECTION,
         "Send garbage",
         "Every open guest socket gets a frame that is not JSON, and one of an unknown type.",
+    ),
+    FaultInfo(
+        FaultName.CONNECTION_LIMIT,
+        FaultKind.ACTION,
+        FaultGroup.CONNECTION,
+        "One connection too many",
+        "Every session of Web Messaging loses its oldest connection, as if a fourth one had come.",
+    ),
+    FaultInfo(
+        FaultName.REFUSE_CONFIG,
+        FaultKind.SWITCH,
+        FaultGroup.CONFIGURATION,
+        "No configuration",
+        "config.json and domains.json answer with this status; 403 is what an unknown deployment gets.",
+        {"status": FaultParam(default=403, maximum=599)},
+    ),
+    FaultInfo(
+        FaultName.CONFIG_AS_TEXT,
+        FaultKind.SWITCH,
+        FaultGroup.CONFIGURATION,
+        "Configuration as text",
+        "config.json and domains.json come as text/plain, which some clients do not read.",
+    ),
+    FaultInfo(
+        FaultName.INACTIVE_DEPLOYMENTS,
+        FaultKind.SWITCH,
+        FaultGroup.CONFIGURATION,
+        "Inactive deployments",
+        "Every deployment is inactive: config.json says so, and configureSession answers 400.",
+    ),
+    FaultInfo(
+        FaultName.REFUSE_SESSIONS,
+        FaultKind.SWITCH,
+        FaultGroup.SESSIONS,
+        "Refuse configureSession",
+        "configureSession and configureAuthenticatedSession answer with this error, e.g. 400, 401, 403, 4006, 4007, "
+        "4017 or 500.",
+        {"code": FaultParam(default=401, maximum=5999), "retryAfterS": FaultParam(default=5, maximum=3600)},
+    ),
+    FaultInfo(
+        FaultName.REFUSE_SIGN_IN,
+        FaultKind.SWITCH,
+        FaultGroup.SESSIONS,
+        "Refuse signing in",
+        "The exchange, refresh and revocation of guests' tokens answer with this status.",
+        {"status": FaultParam(default=401, maximum=599)},
+    ),
+    FaultInfo(
+        FaultName.SIGN_IN_ELSEWHERE,
+        FaultKind.ACTION,
+        FaultGroup.SESSIONS,
+        "Sign in elsewhere",
+        "Every session of Web Messaging is given up, as if its guest had signed in on another device.",
+    ),
+    FaultInfo(
+        FaultName.LOG_OUT_GUESTS,
+        FaultKind.ACTION,
+        FaultGroup.SESSIONS,
+        "Sign guests out",
+        "Every guest who signed in gets a LogoutEvent; their tokens are worth nothing any more.",
+    ),
+    FaultInfo(
+        FaultName.REFUSE_MESSAGES,
+        FaultKind.SWITCH,
+        FaultGroup.CONVERSATION,
+        "Refuse messages",
+        "onMessage answers with this error, e.g. 403, 409, 4007, 4011, 4013 or 5000; 429 and 4029 tell when to come "
+        "again.",
+        {"code": FaultParam(default=4011, maximum=5999), "retryAfterS": FaultParam(default=5, maximum=3600)},
+    ),
+    FaultInfo(
+        FaultName.REFUSE_JWT,
+        FaultKind.SWITCH,
+        FaultGroup.HISTORY,
+        "Refuse getJwt",
+        "getJwt answers with this error instead of the key to the history.",
+        {"code": FaultParam(default=403, maximum=5999), "retryAfterS": FaultParam(default=5, maximum=3600)},
+    ),
+    FaultInfo(
+        FaultName.REFUSE_HISTORY,
+        FaultKind.SWITCH,
+        FaultGroup.HISTORY,
+        "Refuse the history",
+        "Web Messaging's history answers with this status: 401 as for a key that is over, 429 with Retry-After, 500.",
+        {"status": FaultParam(default=500, maximum=599), "retryAfterS": FaultParam(default=5, maximum=3600)},
+    ),
+    FaultInfo(
+        FaultName.REFUSE_ATTACHMENTS,
+        FaultKind.SWITCH,
+        FaultGroup.ATTACHMENTS,
+        "Refuse attachments",
+        "onAttachment, getAttachment and deleteAttachment answer with this error, e.g. 4000 to 4005, 4008 or 4102.",
+        {"code": FaultParam(default=4001, maximum=5999)},
+    ),
+    FaultInfo(
+        FaultName.FAIL_UPLOADS,
+        FaultKind.SWITCH,
+        FaultGroup.ATTACHMENTS,
+        "Fail uploads",
+        "Putting a file at its upload address answers with this status, and nothing is kept.",
+        {"status": FaultParam(default=500, maximum=599)},
+    ),
+    FaultInfo(
+        FaultName.REJECT_UPLOADS,
+        FaultKind.SWITCH,
+        FaultGroup.ATTACHMENTS,
+        "Reject uploaded files",
+        "A file is taken, and then refused by an UploadFailureEvent with this error.",
+        {"code": FaultParam(default=4003, maximum=5999)},
+    ),
+    FaultInfo(
+        FaultName.SLOW_UPLOADS,
+        FaultKind.SWITCH,
+        FaultGroup.ATTACHMENTS,
+        "Slow uploads",
+        "The event that a file was taken or refused comes this much later.",
+        {"delayMs": FaultParam(default=3000, maximum=60_000)},
+    ),
+    FaultInfo(
+        FaultName.EXPIRE_FILES,
+        FaultKind.ACTION,
+        FaultGroup.ATTACHMENTS,
+        "Expire files",
+        "Every file is forgotten, as after its 15 days: downloads answer 404, getAttachment 4008.",
     ),
 )
 
 CATALOGUE: Mapping[FaultName, FaultInfo] = {row.name: row for row in _ROWS}
-"""In the order of a chat: credentials, session, conversation, connection."""
+"""In the order of a chat: credentials, session, conversation, connection; then what only Web Messaging has."""
 
 CAPABILITIES = tuple(row.name for row in _ROWS if row.kind is FaultKind.CAPABILITY)
 """What a session may announce in its `extensions`."""

@@ -71,3 +71,8 @@ class Files:
         """Forget a file."""
         record = self._files.pop(file_id, None)
         self._bytes -= record.size if record is not None else 0
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._files.clear()
+        self._bytes = 0

@@ -40,11 +40,18 @@ class Flow:
 
     def answer(self, text: str, content: Sequence[ContentItem] = ()) -> BotSays:
         """Answer a guest's message: an offered reply by what belongs to it, anything else by handing over."""
-        for said in _said(text, content):
-            label = self._labels.get(said.strip().casefold())
-            if label in self._answers:
-                return BotSays(self._answers[label], self._offers())
+        label = self._label(text, content)
+        if label in self._answers:
+            return BotSays(self._answers[label], self._offers())
         return BotSays("I will hand you over to a person. One moment, please.", hands_over=True)
+
+    def understands(self, text: str, content: Sequence[ContentItem] = ()) -> bool:
+        """Return whether a guest's message is one that the bot offers."""
+        return self._label(text, content) is not None
+
+    def _label(self, text: str, content: Sequence[ContentItem]) -> str | None:
+        labels = (self._labels.get(said.strip().casefold()) for said in _said(text, content))
+        return next((label for label in labels if label is not None), None)
 
     def _offers(self) -> tuple[ContentItem, ...]:
         return tuple(quick_reply(label) for label in self._labels.values())

@@ -33,7 +33,7 @@ _API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 def is_guest_path(path: str) -> bool:
     """Return whether a path belongs to the platform's own API, the guest's side."""
-    return path.startswith(("/api/", "/oauth/"))
+    return path.startswith(("/api/", "/oauth/", "/webdeployments/"))
 
 
 class GuestCors:
@@ -68,8 +68,8 @@ class GuestCors:
 def _preflight(asked: Headers) -> Mapping[str, str]:
     headers = {
         "access-control-allow-origin": "*",
-        "access-control-allow-methods": "GET, POST",
-        "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key",
+        "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
+        "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, x-amz-tagging",
         # Not kept by the browser: the fault no-cors must show at once.
         "access-control-max-age": "0",
         "cache-control": "no-store",

@@ -26,6 +26,10 @@ class GuestSide:
         """Count a new connection; the session's first one starts its conversation, and the bot greets."""
         conversation = self._org.open_conversation(session)
         self._org.count_connection(conversation, 1)
+        self.joined(conversation)
+
+    def joined(self, conversation: Conversation) -> None:
+        """Have the bot greet whoever it has not greeted yet."""
         if self._org.is_flow_published and not conversation.is_greeted:
             self._greet(conversation)
 
@@ -42,17 +46,35 @@ class GuestSide:
         content: tuple[ContentItem, ...] = (),
         *,
         client_id: str | None = None,
+        entry_id: str | None = None,
+        in_reply_to: str | None = None,
+        is_authenticated: bool = False,
         origin: object = None,
     ) -> None:
         """Add the guest's message; while the bot has the conversation, it answers. After the end nothing is said.
 
-        Nothing is found to be a repetition: as at the platform, what is written twice was said twice.
+        Nothing is found to be a repetition: as at the platform, what is written twice was said twice. A guest whose
+        first message comes before the greeting is greeted first, and then answered only if they were understood [D].
         """
         if conversation.stage is Stage.ENDED:
             return
         name = conversation.guest_name
-        self._org.add_entry(conversation, "guest", text, name=name, content=content, client_id=client_id, origin=origin)
-        if conversation.stage is Stage.BOT and self._org.is_flow_published:
+        self._org.add_entry(
+            conversation,
+            "guest",
+            text,
+            name=name,
+            content=content,
+            client_id=client_id,
+            entry_id=entry_id,
+            in_reply_to=in_reply_to,
+            is_authenticated=is_authenticated,
+            origin=origin,
+        )
+        if conversation.stage is not Stage.BOT or not self._org.is_flow_published:
+            return
+        was_greeted = not conversation.is_greeted and self._greet(conversation)
+        if not was_greeted or self._flow.understands(text, content):
             self._answer(conversation, text, content)
 
     def typed(self, conversation: Conversation, *, origin: object = None) -> None:
@@ -87,9 +109,14 @@ class GuestSide:
         if self._org.is_flow_published:
             self._say(conversation, self._flow.welcome_back())
 
-    def _greet(self, conversation: Conversation) -> None:
+    def _greet(self, conversation: Conversation) -> bool:
+        """Greet, unless the deployment's bot does not speak first; return whether it did."""
         self._org.mark_greeted(conversation)
+        deployment = self._org.deployments.get(conversation.deployment_id or "")
+        if deployment is not None and not deployment.bot_greets:
+            return False
         self._say(conversation, self._flow.greet(conversation.guest_name))
+        return True
 
     def _answer(self, conversation: Conversation, text: str, content: tuple[ContentItem, ...]) -> None:
         answer = self._flow.answer(text, content)

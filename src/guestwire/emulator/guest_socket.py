@@ -28,11 +28,11 @@ from guestwire.emulator.changes import (
     WasReset,
 )
 from guestwire.emulator.faults import FaultName
+from guestwire.emulator.faulty_socket import FaultySocket
 from guestwire.emulator.guest_frames import entry_frame
 from guestwire.emulator.guest_side import GuestSide
 from guestwire.emulator.http import ApiError, error_body
 from guestwire.emulator.org import Org
-from guestwire.emulator.paced_socket import PacedSocket
 from guestwire.emulator.records import EXTENSIONS, Conversation, Entry, GuestSessionRecord, Stage
 from guestwire.model.ids import SessionId
 from guestwire.net.websocket import Refusal, Socket, SocketHandler, UpgradeRequest
@@ -166,16 +166,14 @@ class _GuestConnection:
         self._org = sockets.org
         self._guests = sockets.guests
         self._core = GuestSessionServer(extensions=frozenset({*EXTENSIONS, *session.capabilities}))
-        self._socket: PacedSocket | None = None
+        self._socket: FaultySocket | None = None
         self._shown: tuple[str, str | None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._unread: list[str] = []
-        self._is_stalled = False
 
     # --- from the network ----------------------------------------------------------------------------------------
 
     def opened(self, socket: Socket) -> None:
-        self._socket = PacedSocket(socket, self._delay_s)
+        self._socket = FaultySocket(self._org, socket, self._take)
         conversation = self._org.open_conversation(self.session)
         self._sockets.add(self)
         self.stall_or_go_on()
@@ -184,9 +182,10 @@ class _GuestConnection:
         self._watch_expiry()
 
     def text(self, frame: str) -> None:
-        if self._is_stalled:
-            self._unread.append(frame)  # few: what was under way when the reading stopped
-            return
+        if self._socket is not None:
+            self._socket.received(frame)
+
+    def _take(self, frame: str) -> None:
         self._core.frame_received(frame, self._org.clock.now())
         for reply in self._core.effects():
             self.send_text(reply)
@@ -232,31 +231,21 @@ class _GuestConnection:
             self.close(ENDED_NORMALLY, "the conversation has ended")
 
     def send(self, frame: OutboundFrame, *, delay_s: float = 0.0) -> None:
-        """Send a frame, after `delay_s`; the faults may double it, and have messages overtake each other."""
-        text = encode(frame)
-        percent = self._org.faults.value(FaultName.DUPLICATE_FRAMES, "percent")
-        for _ in range(1 + self._org.happens(percent, f"double frames of {self.session.id}")):
-            if self._socket is not None:
-                self._socket.send(text, own_delay_s=delay_s + self._overtaken_s(frame))
+        """Send a frame, after `delay_s`; the faults act on it."""
+        if self._socket is not None:
+            # Nobody could put other frames in order again: they have neither id nor time.
+            is_message = isinstance(frame, MessageFrame | BotMessageFrame)
+            self._socket.send(encode(frame), session=self.session.id, may_be_overtaken=is_message, delay_s=delay_s)
 
     def send_text(self, text: str) -> None:
         """Send anything, garbage too."""
         if self._socket is not None:
-            self._socket.send(text)
+            self._socket.send_plain(text)
 
     def stall_or_go_on(self) -> None:
-        """Neither read nor write while the fault is on; afterwards go on with what waits."""
-        is_stalled = self._org.faults.is_on(FaultName.STALL_SOCKETS)
-        if is_stalled is self._is_stalled or self._socket is None:
-            return
-        self._is_stalled = is_stalled
-        if is_stalled:
-            self._socket.hold()
-            return
-        self._socket.release()
-        unread, self._unread = self._unread, []
-        for frame in unread:
-            self.text(frame)
+        """Neither read nor write while the fault is on."""
+        if self._socket is not None:
+            self._socket.stall_or_go_on()
 
     def close(self, code: int, reason: str) -> None:
         """Close after what was sent."""
@@ -267,16 +256,6 @@ class _GuestConnection:
         """Break the connection now, without a close frame."""
         if self._socket is not None:
             self._socket.drop()
-
-    def _delay_s(self) -> float:
-        return self._org.faults.value(FaultName.DELAY_FRAMES, "delayMs") / 1000
-
-    def _overtaken_s(self, frame: OutboundFrame) -> float:
-        # Nobody could put other frames in order again: they have neither id nor time.
-        window_s = self._org.faults.value(FaultName.REORDER_FRAMES, "windowMs") / 1000
-        if not window_s or not isinstance(frame, MessageFrame | BotMessageFrame):
-            return 0.0
-        return window_s * self._org.ids.draw(f"order of frames of {self.session.id}")
 
     def _watch_expiry(self) -> None:
         left_s = (self.session.expires_at - self._org.clock.utc()).total_seconds()

@@ -1,0 +1,1 @@
+"""The emulated org's Web Messaging: deployments, sockets, REST, files, and sign-in."""
