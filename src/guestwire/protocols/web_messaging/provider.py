@@ -72,6 +72,7 @@ from guestwire.protocols.web_messaging.wire import (
 __all__ = [
     "Cleared",
     "CloseConnection",
+    "EndReason",
     "Ended",
     "FileState",
     "GuestSaid",
@@ -248,11 +249,20 @@ class SignedIn:
     user: str
 
 
+class EndReason(StrEnum):
+    """Why a session is over."""
+
+    EXPIRED = "expired"
+    LOGGED_OUT = "logged-out"
+    SIGNED_IN_ELSEWHERE = "signed-in-elsewhere"
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The session expired and was forgotten."""
+    """The session is over and was forgotten."""
 
     token: Secret
+    reason: EndReason = EndReason.EXPIRED
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,14 +426,14 @@ class WebMessagingProvider:
         """Sign a guest out of every session (§2.10); the sessions themselves are forgotten."""
         for session in [one for one in self._sessions.values() if one.user == user]:
             self._tell_all(session, answers.logged_out())
-            self._drop(session)
+            self._end(session, EndReason.LOGGED_OUT)
 
     def sign_in_elsewhere(self, token: Secret) -> None:
         """Give a session up because its guest signed in on another device (§2.10)."""
         session = self._sessions.get(token)
         if session is not None:
             self._tell_all(session, answers.closed("signedIn"), and_close=True)
-            self._drop(session)
+            self._end(session, EndReason.SIGNED_IN_ELSEWHERE)
 
     def let_oldest_go(self, token: Secret) -> None:
         """Drop a session's oldest connection, as by one too many (§2.6)."""
@@ -568,8 +578,7 @@ class WebMessagingProvider:
         user, first_name, last_name = who
         others = [one for one in self._sessions.values() if one.user == user and one is not session]
         for other in others:
-            self._tell_all(other, answers.closed("signedIn"), and_close=True)
-            self._drop(other)
+            self.sign_in_elsewhere(other.token)
         session.user = user
         body = answers.presence_event(
             "SignIn",
@@ -811,9 +820,12 @@ class WebMessagingProvider:
 
     def _forget(self, session: ServedSession) -> None:
         """The session expired: whoever comes back with its token is told once."""
-        self._drop(session)
         self._expired.add(session.token)
-        self._happenings.append(Ended(session.token))
+        self._end(session, EndReason.EXPIRED)
+
+    def _end(self, session: ServedSession, reason: EndReason) -> None:
+        self._drop(session)
+        self._happenings.append(Ended(session.token, reason))
 
     def _flush(self, connection: str, line: WebMessagingServer) -> None:
         self._effects.extend(WriteFrame(connection, text) for text in line.effects())

@@ -15,6 +15,7 @@ from guestwire.protocols.web_messaging.provider import (
     Cleared,
     CloseConnection,
     Ended,
+    EndReason,
     FileState,
     GuestSaid,
     GuestTyped,
@@ -462,7 +463,10 @@ def test_stepping_up() -> None:
     (closed,) = org.told("old")
     assert closed["body"] == {"reason": "signedIn", "reasonCode": "signedIn"}
     assert org.closed == [("old", 1000)]
-    assert org.provider.happenings() == [SignedIn(Secret(TOKEN), "user-1")]
+    assert org.provider.happenings() == [
+        Ended(Secret(OTHER), EndReason.SIGNED_IN_ELSEWHERE),
+        SignedIn(Secret(TOKEN), "user-1"),
+    ]
     org.configure("c9", token="fresh")
     assert org.again("c9", token="fresh", jwt="user-9")["body"]["clearedExistingSession"] is False
 
