@@ -48,6 +48,9 @@ _FILE_VARIABLE = "GUESTWIRE_SETTINGS"
 HOUR_S = 3600.0
 TEN_YEARS_S = 315_360_000.0
 
+IDENTITY_SECRET_BYTES = 32
+"""What HS256 asks for (RFC 7518 §3.2); a shorter one can be guessed."""
+
 EMULATED_DEPLOYMENT = "c0ffee00-0000-4000-8000-000000000001"
 """The deployment that an emulator has from the start, unless told otherwise."""
 
@@ -261,6 +264,11 @@ class GatewaySettings:
         public_url: Address that guests use, like https://chat.example.com, where it differs from the one they ask.
         host: Address to listen on; the default is this machine only.
         port: Port to listen on; 0 takes a free one.
+        identity_secret: Secret with which the site signs the identity of its guests (HS256, HS384, HS512), 32 bytes at
+            least; environment or file only.
+        identity_jwks_file: File with the site's public keys (JWKS), where it signs with a private key instead.
+        identity_issuer: What iss must be in an identity.
+        identity_audience: What aud must be, or have among it, in an identity.
         allowed_origins: Web sites that may use the chat, like https://www.example.com; the gateway's own always may,
             "*" means every site.
         sessions_per_minute: Sessions one address may create a minute in the long run.
@@ -289,6 +297,10 @@ class GatewaySettings:
     public_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8000
+    identity_secret: SecretSetting = None
+    identity_jwks_file: Path | None = None
+    identity_issuer: str | None = None
+    identity_audience: str | None = None
     allowed_origins: Annotated[tuple[str, ...], Parameter(negative="")] = ()
     sessions_per_minute: float = 10.0
     sessions_burst: int = 5
@@ -326,6 +338,11 @@ class GatewaySettings:
         ):
             if not getattr(self, name) > 0:  # so that NaN is caught too
                 raise ConfigError(f"{name} must be greater than 0; nobody could start a chat.")
+        if self.identity_secret is not None:
+            if self.identity_jwks_file is not None:
+                raise ConfigError("identity_secret and identity_jwks_file: set one of them, not both.")
+            if len(self.identity_secret.reveal().encode()) < IDENTITY_SECRET_BYTES:
+                raise ConfigError(f"identity_secret must have {IDENTITY_SECRET_BYTES} bytes or more.")
         if self.mode == "direct" and (self.mask or self.mask_patterns):
             raise ConfigError("mask needs the relay: with mode=direct the gateway never sees what guests write.")
         if not self.retention_h >= 0:

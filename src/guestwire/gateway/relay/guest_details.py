@@ -5,9 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from guestwire.gateway.relay.envelope import Envelope
-from guestwire.gateway.relay.interface import Authorization
 from guestwire.model.secret import Secret
-from guestwire.protocols.guest_session.session import GuestDetails
+from guestwire.protocols.guest_session.session import Authorization, GuestDetails
 
 __all__ = ["KeptDetails", "pack_details", "sealed_authorization", "unpack_details", "unsealed_authorization"]
 

@@ -11,8 +11,7 @@ from guestwire.errors import ChatError
 from guestwire.gateway.log import SessionLog
 from guestwire.model.events import Event
 from guestwire.model.ids import SessionId
-from guestwire.model.secret import Secret
-from guestwire.protocols.guest_session.session import GuestDetails
+from guestwire.protocols.guest_session.session import Authorization, GuestDetails
 from guestwire.protocols.guest_session.wire import MAX_TEXT_BYTES
 from guestwire.protocols.web_messaging.uploads import UploadRules
 
@@ -85,17 +84,6 @@ class ProviderFile:
 
     id: str
     url: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authorization:
-    """What a guest brings from the site's sign-in (OAuth code flow), to be exchanged by the provider."""
-
-    code: Secret
-    redirect_uri: str
-    code_verifier: Secret | None = None
-    nonce: str | None = None
-    max_age: int | None = None
 
 
 class SessionLink(Protocol):

@@ -5,6 +5,9 @@ Source: guest-session §3 [T], marks there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -20,18 +23,21 @@ from guestwire.errors import (
 from guestwire.model.http import HttpAnswer, HttpRequest, retry_after_s
 from guestwire.model.ids import SessionId
 from guestwire.model.secret import Secret
-from guestwire.protocols.guest_session.session import GuestDetails, GuestSession
+from guestwire.protocols.guest_session.session import Authorization, GuestDetails, GuestSession
 
 __all__ = [
+    "MAX_ATTRIBUTE_BYTES",
     "MAX_MEMBER_CHARS",
     "SESSIONS_PATH",
     "BadSessionRequest",
+    "GatewayRequest",
     "SessionAnswer",
     "SessionCheck",
     "SessionRequest",
     "check_session_request",
     "create_session_request",
     "parse_check_answer",
+    "parse_gateway_request",
     "parse_session_answer",
     "parse_session_request",
     "raise_for_trouble",
@@ -40,6 +46,15 @@ __all__ = [
 SESSIONS_PATH = "/api/v2/chat/guestsessions"
 MAX_MEMBER_CHARS = 256
 
+MAX_ATTRIBUTE_BYTES = 2048
+"""UTF-8 bytes of all keys and values of the custom attributes; what Web Messaging takes in one message."""
+
+MAX_TOKEN_CHARS = 8192
+"""Of an identity token; one with a certificate chain in its header has some 5,000."""
+
+MAX_CODE_CHARS = 2048
+"""Of each member of an authorization."""
+
 
 class SessionRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Body of `POST /api/v2/chat/guestsessions`."""
@@ -47,6 +62,37 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
     external_contact_id: str | None = None
     name: str | None = None
     email: str | None = None
+
+
+class _AuthorizationBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    code: str
+    redirect_uri: str
+    code_verifier: str | None = None
+    nonce: str | None = None
+    max_age: int | None = None
+
+
+class _GatewayBody(SessionRequest, frozen=True, kw_only=True, rename="camel"):
+    custom_attributes: dict[str, str] | None = None
+    identity: str | None = None
+    authorization: _AuthorizationBody | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRequest:
+    """What a browser asks a gateway for; see topics/protocol.md, "Rich chats on the gateway" [D].
+
+    Attributes:
+        details: Who the guest says it is.
+        attributes: What the site tells agent and flow.
+        identity: The site's JWT, not checked yet.
+        authorization: What the guest signed in with.
+    """
+
+    details: GuestDetails = field(default_factory=GuestDetails)
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    identity: Secret | None = None
+    authorization: Authorization | None = None
 
 
 class SessionAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -71,7 +117,7 @@ class PlatformError(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class BadSessionRequest(ChatError):
-    """A session request's body is malformed; the message names the member."""
+    """A session request's body is malformed, or a member of it too large; the message names it."""
 
     default_code = "bad-request"
 
@@ -168,14 +214,64 @@ def parse_session_request(body: bytes) -> GuestDetails:
     Raises:
         BadSessionRequest: Not JSON, a wrong type, an e-mail without `@`, a member longer than 256 characters.
     """
+    return _details(_decoded(body, SessionRequest))
+
+
+def parse_gateway_request(body: bytes) -> GatewayRequest:
+    """Read the body of a session request to a gateway.
+
+    Raises:
+        BadSessionRequest: As with `parse_session_request`; `attributes-too-large` for that.
+    """
+    request = _decoded(body, _GatewayBody)
+    details = _details(request)
+    attributes = request.custom_attributes or {}
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in attributes.items())
+    if size > MAX_ATTRIBUTE_BYTES:
+        raise BadSessionRequest(
+            f"customAttributes have {size} bytes, at most {MAX_ATTRIBUTE_BYTES} are allowed.",
+            code="attributes-too-large",
+        )
+    if request.identity is not None and len(request.identity) > MAX_TOKEN_CHARS:
+        raise BadSessionRequest(f"identity is longer than {MAX_TOKEN_CHARS} characters.")
+    return GatewayRequest(
+        details,
+        attributes,
+        None if request.identity is None else Secret(request.identity),
+        None if request.authorization is None else _authorization(request.authorization),
+    )
+
+
+def _authorization(body: _AuthorizationBody) -> Authorization:
+    texts = (body.code, body.redirect_uri, body.code_verifier or "", body.nonce or "")
+    if not body.code or not body.redirect_uri or any(len(text) > MAX_CODE_CHARS for text in texts):
+        raise BadSessionRequest(f"authorization needs code and redirectUri, of at most {MAX_CODE_CHARS} characters.")
+    if body.max_age is not None and body.max_age < 0:
+        raise BadSessionRequest("authorization.maxAge must not be negative.")
+    return Authorization(
+        code=Secret(body.code),
+        redirect_uri=body.redirect_uri,
+        code_verifier=None if body.code_verifier is None else Secret(body.code_verifier),
+        nonce=body.nonce,
+        max_age=body.max_age,
+    )
+
+
+_Body = TypeVar("_Body", bound=SessionRequest)
+
+
+def _decoded(body: bytes, kind: type[_Body]) -> _Body:
     if not body.strip():
-        return GuestDetails()
+        return kind()
     try:
-        request = msgspec.json.decode(body, type=SessionRequest)
+        return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         raise BadSessionRequest(f"The body does not fit: {error}.") from None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise BadSessionRequest("The body is not JSON.") from None
+
+
+def _details(request: SessionRequest) -> GuestDetails:
     for name, value in (
         ("externalContactId", request.external_contact_id),
         ("name", request.name),

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from guestwire.model.ids import SessionId
 from guestwire.model.secret import Secret
 
-__all__ = ["GuestDetails", "GuestSession", "socket_url"]
+__all__ = ["Authorization", "GuestDetails", "GuestSession", "socket_url"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,17 @@ class GuestDetails:
     name: str | None = None
     email: str | None = None
     external_contact_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization:
+    """What a guest brings from the site's sign-in (OAuth code flow), to be exchanged by the provider."""
+
+    code: Secret
+    redirect_uri: str
+    code_verifier: Secret | None = None
+    nonce: str | None = None
+    max_age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

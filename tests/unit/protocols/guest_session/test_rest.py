@@ -24,11 +24,13 @@ from guestwire.model.ids import SessionId
 from guestwire.model.secret import Secret
 from guestwire.protocols.guest_session.rest import (
     BadSessionRequest,
+    GatewayRequest,
     SessionAnswer,
     SessionCheck,
     check_session_request,
     create_session_request,
     parse_check_answer,
+    parse_gateway_request,
     parse_session_answer,
     parse_session_request,
 )
@@ -272,3 +274,61 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
     for status in (200, 401):
         with pytest.raises((RemoteProtocolError, SessionRefused)):
             parse_session_answer(HttpAnswer(status, {}, body))
+
+
+def test_what_a_gateway_is_asked_for() -> None:
+    """Everything beside who the guest is is optional; nothing is nothing."""
+    assert parse_gateway_request(b"") == parse_gateway_request(b"{}") == GatewayRequest()
+    asked = parse_gateway_request(
+        msgspec.json.encode(
+            {
+                "name": "Ada",
+                "customAttributes": {"plan": "gold", "größe": "ä"},
+                "identity": "a.b.c",
+                "authorization": {
+                    "code": "c0de",
+                    "redirectUri": "https://x.example/cb",
+                    "codeVerifier": "v",
+                    "maxAge": 5,
+                },
+            }
+        )
+    )
+    assert asked.details == GuestDetails(name="Ada")
+    assert asked.attributes == {"plan": "gold", "größe": "ä"}
+    assert asked.identity is not None
+    assert asked.identity.reveal() == "a.b.c"
+    assert asked.authorization is not None
+    assert (asked.authorization.code.reveal(), asked.authorization.max_age) == ("c0de", 5)
+    assert "c0de" not in repr(asked)
+    assert "a.b.c" not in repr(asked)
+
+
+@pytest.mark.parametrize(
+    "body, code",
+    [
+        ({"customAttributes": {"k": "x" * 2048}}, "attributes-too-large"),
+        ({"customAttributes": {"k" * 2049: ""}}, "attributes-too-large"),
+        ({"customAttributes": {"k": "ü" * 1024}}, "attributes-too-large"),
+        ({"customAttributes": {"k": 1}}, "bad-request"),
+        ({"customAttributes": ["k"]}, "bad-request"),
+        ({"identity": "x" * 8193}, "bad-request"),
+        ({"identity": {}}, "bad-request"),
+        ({"authorization": {"code": "c"}}, "bad-request"),
+        ({"authorization": {"code": "", "redirectUri": "https://x.example"}}, "bad-request"),
+        ({"authorization": {"code": "c" * 2049, "redirectUri": "https://x.example"}}, "bad-request"),
+        ({"authorization": {"code": "c", "redirectUri": "https://x.example", "maxAge": -1}}, "bad-request"),
+        ({"email": "nobody"}, "bad-request"),
+    ],
+)
+def test_what_a_gateway_does_not_take(body: object, code: str) -> None:
+    """Too much, and other shapes; the values are not quoted."""
+    with pytest.raises(BadSessionRequest) as refused:
+        parse_gateway_request(msgspec.json.encode(body))
+    assert refused.value.code == code
+    assert "ccc" not in refused.value.message
+
+
+def test_as_many_attributes_as_fit() -> None:
+    """2,048 bytes of keys and values."""
+    assert parse_gateway_request(b'{"customAttributes":{"k":"%s"}}' % (b"x" * 2047)).attributes == {"k": "x" * 2047}
