@@ -20,10 +20,9 @@ from guestwire.emulator import Emulator, guest_socket
 from guestwire.emulator.faults import FaultName
 from guestwire.emulator.records import Stage
 from guestwire.gateway.log import SqliteSessionLog
+from guestwire.gateway.relay.guest_session_upstream import GuestSessionUpstreams
 from guestwire.gateway.relay.sealed import KEY_BYTES, Seal
 from guestwire.gateway.relay.session import RelaySession
-from guestwire.gateway.relay.tokens import now_ms
-from guestwire.gateway.relay.upstream import GuestSessionUpstreams
 from guestwire.model.ids import ClientId, SessionId
 from guestwire.model.secret import Secret
 from guestwire.net.http import HttpClient
@@ -103,10 +102,10 @@ class Chats:
         )
         async with HttpClient() as transport:
             upstreams = GuestSessionUpstreams(
-                provider,
+                provider=provider,
                 transport=transport,
                 tokens=TokenBroker(transport, provider, clock=self.clock),
-                seal=Seal([b"k" * KEY_BYTES], now_ms=lambda: now_ms(self.clock)),
+                seal=Seal([b"k" * KEY_BYTES]),
                 clock=self.clock,
                 rng=Random(1),
             )

@@ -22,12 +22,11 @@ from guestwire.gateway.access_log import AccessLog
 from guestwire.gateway.errors import CatchErrors, NotAllowed, show_http_exception, show_problem
 from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.origins import Origins, is_loopback_host
+from guestwire.gateway.relay.guest_session_upstream import GuestSessionUpstreams
 from guestwire.gateway.relay.interface import FailPoint, UpstreamFactory, no_fail_point
 from guestwire.gateway.relay.relay import Relay
 from guestwire.gateway.relay.routes import SOCKET_PATH
 from guestwire.gateway.relay.sealed import Seal, read_keys
-from guestwire.gateway.relay.tokens import now_ms
-from guestwire.gateway.relay.upstream import GuestSessionUpstreams
 from guestwire.gateway.security_headers import SecurityHeaders
 from guestwire.gateway.sessions_routes import SessionRoutes
 from guestwire.net.clock import Clock, SystemClock
@@ -81,10 +80,10 @@ def create_gateway(
 
     def make_upstreams(key_file: Path) -> UpstreamFactory:
         return upstreams or GuestSessionUpstreams(
-            provider,
+            provider=provider,
             transport=transport,
             tokens=tokens,
-            seal=Seal(read_keys(key_file), now_ms=lambda: now_ms(clock)),
+            seal=Seal(read_keys(key_file)),
             clock=clock,
             fail_point=fail_point,
             on_foreign=metrics.foreign_messages.inc,

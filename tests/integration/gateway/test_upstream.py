@@ -172,7 +172,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """Let the provider's edge answer every upgrade with 404, which the client library takes for final."""
     attempts: list[float] = []
 
-    async def refuse(_self: HttpClient, _url: str) -> ClientSocket:
+    async def refuse(_self: HttpClient, _url: str, **_options: object) -> ClientSocket:
         attempts.append(0.0)
         raise RemoteProtocolError("expected a WebSocket, got status 404")
 

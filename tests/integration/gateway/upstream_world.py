@@ -19,10 +19,9 @@ from guestwire.emulator.faults import FaultName
 from guestwire.emulator.records import Entry
 from guestwire.gateway.log import SessionRow, SqliteSessionLog
 from guestwire.gateway.metrics import Metrics
+from guestwire.gateway.relay.guest_session_upstream import GuestSessionUpstreams
 from guestwire.gateway.relay.sealed import KEY_BYTES, Seal
 from guestwire.gateway.relay.session import RelaySession
-from guestwire.gateway.relay.tokens import now_ms
-from guestwire.gateway.relay.upstream import GuestSessionUpstreams
 from guestwire.model.ids import ClientId, SessionId
 from guestwire.model.secret import Secret
 from guestwire.net.http import HttpClient
@@ -63,10 +62,10 @@ class World:
                 row = SessionRow(sid=SID, epoch="e", created_ms=0)
                 await log.create(row)
             upstreams = GuestSessionUpstreams(
-                provider,
+                provider=provider,
                 transport=transport,
                 tokens=TokenBroker(transport, provider, clock=self.clock),
-                seal=Seal([b"k" * KEY_BYTES], now_ms=lambda: now_ms(self.clock)),
+                seal=Seal([b"k" * KEY_BYTES]),
                 clock=self.clock,
                 rng=Random(1),
                 fail_point=self.fail_point,

@@ -1,4 +1,4 @@
-"""Ending a conversation at the provider when the guest has had its session erased.
+"""Taking leave of the provider when the guest has had its session erased.
 
 The erasure here comes first and is durable; this is best effort. What could not be told within `FAREWELL_S`, or was not
 told because the gateway stopped, ends by the provider's own rules: nothing here knows of it any more.
@@ -10,14 +10,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
-from guestwire.client import connect
-from guestwire.errors import SessionExpired
-from guestwire.gateway.relay.upstream import GuestSessionUpstreams
-from guestwire.model.events import ConnectionStatus, StatusChanged
+from guestwire.gateway.relay.upstream import Upstreams
 from guestwire.model.ids import SessionId
-from guestwire.model.secret import Secret
 from guestwire.net.logs import get_logger
-from guestwire.protocols.guest_session.session import GuestSession
 
 __all__ = ["FAREWELL_S", "Farewell", "SayFarewell"]
 
@@ -31,19 +26,19 @@ _log = get_logger("guestwire.gateway")
 
 
 class Farewell:
-    """A `SayFarewell` for providers that speak guest-session."""
+    """A `SayFarewell` for every kind of provider."""
 
-    def __init__(self, shared: GuestSessionUpstreams) -> None:
+    def __init__(self, shared: Upstreams) -> None:
         """Take what the upstreams share."""
         self._shared = shared
 
     async def __call__(self, sid: SessionId, provider_ref: bytes) -> None:
-        """End the conversation, within `FAREWELL_S`."""
+        """End what there is at the provider, within `FAREWELL_S`."""
         shared = self._shared
-        session = shared.seal.open(sid, provider_ref)
-        if session is None or "end" not in session.extensions:
+        kept = shared.seal.open(sid, provider_ref)
+        if kept is None:
             return  # there is no way to tell
-        ending = asyncio.ensure_future(self._end(session))
+        ending = asyncio.ensure_future(shared.say_farewell(sid, kept))
         limit = asyncio.ensure_future(shared.clock.sleep(FAREWELL_S))
         try:
             await asyncio.wait({ending, limit}, return_when=asyncio.FIRST_COMPLETED)
@@ -53,28 +48,3 @@ class Farewell:
             limit.cancel()
             ending.cancel()
             await asyncio.gather(ending, return_exceptions=True)
-
-    async def _end(self, session: GuestSession) -> None:
-        shared = self._shared
-        chat = connect(
-            shared.provider,
-            session=session,
-            tokens=_NoTokens(),
-            keeps_transcript=False,
-            transport=shared.transport,
-            clock=shared.clock,
-        )
-        async with chat:
-            async for event in chat:
-                if isinstance(event, StatusChanged) and event.status is ConnectionStatus.CONNECTED:
-                    await chat.end()
-
-
-class _NoTokens:
-    """A `TokenSource` that has none: a session that the provider does not know any more must not be made anew."""
-
-    async def access_token(self) -> Secret:
-        raise SessionExpired
-
-    def invalidate(self, token: Secret) -> None:
-        pass

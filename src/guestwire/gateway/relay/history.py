@@ -13,16 +13,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from guestwire.errors import ChatError, RemoteProtocolError, SessionGone
+from guestwire.gateway.relay.provider_line import Pace
 from guestwire.gateway.relay.waits import wait_for
-from guestwire.model.events import Message
+from guestwire.model.events import ConversationUpdated, Message
 from guestwire.net.clock import Clock
 from guestwire.net.light_event import LightEvent
 from guestwire.net.logs import get_logger
 
-__all__ = ["OVERLAP", "HistoryReader", "Page", "ReadPage"]
+__all__ = ["OVERLAP", "HistoryReader", "Page", "ReadPage", "Said"]
 
 OVERLAP = 20
 """Messages that are read again each time (reliability 2.13)."""
@@ -32,11 +33,8 @@ PAGE = 100
 MOST_PAGES = 200
 """More than a provider keeps; where it ends for one that pages in circles."""
 
-LOOK_AGAIN_S = (0.5, 1.5, 3.0, 6.0)
-"""So long after a connection was opened the history is read again, for what became visible late."""
-
 LOOK_LATER_S = (5.0, 15.0, 30.0, 60.0, 120.0)
-"""The same for what is in doubt."""
+"""So long after something was left in doubt it is looked for again."""
 
 RETRY_FIRST_S = 0.2
 RETRY_MOST_S = 5.0
@@ -53,11 +51,15 @@ _MOST_SEEN = 500
 _log = get_logger("guestwire.gateway")
 
 
+Said: TypeAlias = Message | ConversationUpdated
+"""What a history tells; some keep messages only."""
+
+
 class Page(Protocol):
-    """Some messages in the provider's order, each with its id."""
+    """Some of what was said in the provider's order, each with its id."""
 
     @property
-    def messages(self) -> tuple[Message, ...]:
+    def messages(self) -> Sequence[Said]:
         """Empty when there are none after the place asked for."""
 
     @property
@@ -75,7 +77,7 @@ class HistoryReader:
     def __init__(
         self,
         read_page: ReadPage,
-        take: Callable[[Sequence[Message]], Awaitable[None]],
+        take: Callable[[Sequence[Said]], Awaitable[None]],
         *,
         clock: Clock,
         rng: Random,
@@ -98,6 +100,7 @@ class HistoryReader:
         self._rng = rng
         self._save = save
         self._on_read = on_read
+        self._pace = Pace()
         self._asked = LightEvent()
         self._turn = asyncio.Lock()
         self._place: str | None = None
@@ -115,8 +118,9 @@ class HistoryReader:
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
-    def begin_at(self, place: str | None) -> None:
+    def begin_at(self, place: str | None, *, pace: Pace | None = None) -> None:
         """Read the session of now from its message `place` on, None from the first; forget what was read before."""
+        self._pace = pace or self._pace
         self._place = self._saved = place
         self._unsaved = 0
         self._seen.clear()
@@ -127,7 +131,7 @@ class HistoryReader:
         self.disconnected()
         self.is_connected = True
         self.connected_at = self._clock.now()
-        self._look_again = [self.connected_at + seconds for seconds in LOOK_AGAIN_S]
+        self._look_again = [self.connected_at + seconds for seconds in self._pace.look_again_s]
         self.ask()
 
     def disconnected(self) -> None:
@@ -236,7 +240,7 @@ class HistoryReader:
             after = ids[-1]
         await self._move([*read])
 
-    def _note_seen(self, messages: Sequence[Message]) -> None:
+    def _note_seen(self, messages: Sequence[Said]) -> None:
         self._seen.update((message.id, None) for message in messages if message.id is not None)
         self._unsaved += len(messages)
         while len(self._seen) > _MOST_SEEN:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -31,18 +31,20 @@ from guestwire.errors import (
     LocalProtocolError,
     MessageRejected,
     NotWritten,
+    RateLimited,
     Retry,
 )
-from guestwire.gateway.log import NewRecord, OutboxState, Outgoing
+from guestwire.gateway.log import NewRecord, OutboxState, Outgoing, SessionLog
 from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.durable import until_kept
-from guestwire.gateway.relay.interface import FailPoint, SessionLink, no_fail_point
+from guestwire.gateway.relay.interface import FailPoint, no_fail_point
 from guestwire.gateway.relay.provider_line import ProviderLine
 from guestwire.gateway.relay.settling import AGAIN, DELIVERED, ByPong, Flight, Settlement, Settling
 from guestwire.gateway.relay.tokens import now_ms
 from guestwire.gateway.relay.waits import wait_for
 from guestwire.model.content import ContentItem
 from guestwire.model.events import Fate, Message, ProviderError
+from guestwire.model.ids import SessionId
 from guestwire.model.token_bucket import TokenBucket
 from guestwire.net.backoff import full_jitter
 from guestwire.net.clock import Clock
@@ -51,7 +53,7 @@ from guestwire.net.logs import get_logger
 from guestwire.protocols.guest_session.client import LONGEST_HINT_S
 from guestwire.protocols.guest_session.wire import MessageFrame
 
-__all__ = ["OutboxPump"]
+__all__ = ["OutboxPump", "PumpedSession"]
 
 FRAMES_PER_S = 8.0
 BURST_FRAMES = 6.0
@@ -70,14 +72,36 @@ LATE_S = 2.0
 STALE_S = 2.5
 """A mark that took so long to become durable is too old to begin the wait for an echo: it is made again."""
 
+MOST_TROUBLES = 3
+"""A message on which the provider fails so often has failed."""
+
 MOST_ECHOES = 20
 """So many of our messages can still be recognised by their words."""
+
+_TROUBLES = frozenset({"provider-error", "timed-out"})
+"""The provider itself does not know what became of it; where it shows what it has, it is asked."""
 
 _MOST_IDS = 200
 
 _log = get_logger("guestwire.gateway")
 
 _T = TypeVar("_T")
+
+
+class PumpedSession(Protocol):
+    """What the pump needs of an `interface.SessionLink`; see there."""
+
+    @property
+    def sid(self) -> SessionId:
+        """Whose outbox it is."""
+
+    @property
+    def log(self) -> SessionLog:
+        """Where the outbox is."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the conversation is over."""
 
 
 class OutboxPump:
@@ -88,7 +112,7 @@ class OutboxPump:
 
     def __init__(
         self,
-        session: SessionLink,
+        session: PumpedSession,
         *,
         clock: Clock,
         rng: Random,
@@ -108,6 +132,7 @@ class OutboxPump:
         self._wake = LightEvent()
         self._settling: Settling = ByPong()
         self._shows_ids = False
+        self._names_refused = False
         self._doubts_before = 0
         self._line: ProviderLine | None = None
         self._flight: Flight | None = None
@@ -164,16 +189,18 @@ class OutboxPump:
         self._line = line
         self.line_changed()
 
-    def use(self, settling: Settling, *, shows_ids: bool, doubts_before: int = 0) -> None:
+    def use(self, settling: Settling, *, shows_ids: bool, names_refused: bool = False, doubts_before: int = 0) -> None:
         """Settle in this way what is sent from now on; call it between provider sessions (`forsake`), or before `run`.
 
         Args:
             settling: The way.
             shows_ids: What the provider shows carries ids of its own.
+            names_refused: See `Way.names_refused`.
             doubts_before: What is in doubt below this `oseq` stays so: it was sent in another provider session.
         """
         self._settling = settling
         self._shows_ids = shows_ids
+        self._names_refused = names_refused
         self._doubts_before = doubts_before
         self._flown.clear()
 
@@ -181,10 +208,14 @@ class OutboxPump:
         """Settle what is in flight as in doubt, because its provider session is gone; return when that is done."""
         if self.stopped.is_set():
             return
+        self.let_go()
+        await self._is_calm.wait()
+
+    def let_go(self) -> None:
+        """Begin to forsake what is in flight."""
         self._is_forsaken = True
         self._is_calm.clear()
         self._wake.set()
-        await self._is_calm.wait()
 
     def typing(self) -> None:
         """Tell the provider, unless there is something better to tell."""
@@ -213,8 +244,13 @@ class OutboxPump:
     def refused(self, error: ProviderError) -> bool:
         """Take an error; return whether it is about what is in flight."""
         flight = self._flight
+        if error.client_id is None and self._names_refused:
+            return False
         if flight is not None and self._is_in_flight and error.client_id in {None, flight.outgoing.client_id}:
-            flight.refusal = flight.refusal or error
+            if self._shows_ids and error.code in _TROUBLES:
+                flight.trouble = flight.trouble or error
+            else:
+                flight.refusal = flight.refusal or error
             self._wake.set()
             return True
         return self._is_telling and error.client_id is None  # typing was refused, which nobody needs to know
@@ -386,15 +422,15 @@ class OutboxPump:
         line = self._line
         if line is None or not line.is_open or self._session.has_ended:
             await self._wake.wait()
-        elif (wait_s := self._wait_for_turn_s()) > 0:
+        elif (wait_s := self._wait_for_turn_s(line)) > 0:
             await self.wait(wait_s)
         else:
             await self._send(line, outgoing)
 
-    def _wait_for_turn_s(self) -> float:
+    def _wait_for_turn_s(self, line: ProviderLine) -> float:
         # The quick one first: what it gives and the slow one then refuses is back in a moment.
         now = self._clock.now()
-        return self._bucket.take(now) or self._messages.take(now)
+        return line.send_wait_s() or self._bucket.take(now) or self._messages.take(now)
 
     async def _send(self, line: ProviderLine, outgoing: Outgoing) -> None:
         text, content = bodies.read_outgoing(outgoing.body)
@@ -426,6 +462,8 @@ class OutboxPump:
             return  # that has settled it
         if flight.refusal is not None:
             settlement = self._judge(flight.refusal, flight.outgoing.attempts)
+        elif flight.trouble is not None and settlement is AGAIN:
+            settlement = self._after_trouble(flight.trouble, flight.outgoing.attempts)
         if settlement is None:
             return  # left to the gateway after us
         if settlement.state not in {OutboxState.UNCONFIRMED, OutboxState.DELIVERED} and flight in self._flown:
@@ -443,10 +481,16 @@ class OutboxPump:
             return AGAIN
         self._last = None
         try:
-            flight.connection = await line.write(flight.text, client_id=flight.outgoing.client_id, content=content)
+            outgoing = flight.outgoing
+            flight.connection = await line.write(
+                flight.text,
+                client_id=outgoing.client_id,
+                content=content,
+                in_reply_to=bodies.in_reply_to(outgoing.body),
+            )
             flight.line = line
             self._fail_point("after-write")
-        except (NotWritten, ConversationEnded):
+        except (NotWritten, ConversationEnded, RateLimited):
             return AGAIN
         except MessageRejected as error:
             return Settlement(OutboxState.FAILED, code=error.code)
@@ -456,11 +500,19 @@ class OutboxPump:
         return await self._settling.settle(flight, self)
 
     def _judge(self, error: ProviderError, attempts: int) -> Settlement:
+        if error.code == "attributes-too-large":
+            return AGAIN  # the words are worth more than what was told with them, and go without from now on
         info = ERRORS.get(error.code)
         if error.retry_after is not None or (info is not None and info.retry is Retry.LATER):
             hint_s = HOLD_S if error.retry_after is None else min(error.retry_after, LONGEST_HINT_S)
             return Settlement(OutboxState.WAITING, code=error.code, retry_s=max(hint_s, self._delay_s(attempts - 1)))
         return Settlement(OutboxState.FAILED, code=error.code if info is not None else "bad-request")
+
+    def _after_trouble(self, trouble: ProviderError, attempts: int) -> Settlement:
+        """Return what to make of a message on which the provider failed, and which it does not have."""
+        if attempts >= MOST_TROUBLES:
+            return Settlement(OutboxState.FAILED, code=trouble.code)
+        return Settlement(OutboxState.WAITING, code=trouble.code, retry_s=HOLD_S)
 
     async def _tell(self) -> None:
         """Tell what is no message: that the guest types, or ends the conversation."""

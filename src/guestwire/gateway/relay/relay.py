@@ -11,12 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from guestwire.errors import ConfigError
 from guestwire.gateway.log import SqliteSessionLog
 from guestwire.gateway.metrics import Metrics
+from guestwire.gateway.relay.envelope import Envelope
 from guestwire.gateway.relay.farewell import Farewell
 from guestwire.gateway.relay.hub import Hub
 from guestwire.gateway.relay.interface import FailPoint, UpstreamFactory, no_fail_point
 from guestwire.gateway.relay.routes import RelayRoutes
+from guestwire.gateway.relay.sealed import read_keys
 from guestwire.gateway.relay.tokens import now_ms
-from guestwire.gateway.relay.upstream import GuestSessionUpstreams
+from guestwire.gateway.relay.upstream import Upstreams
 from guestwire.net.clock import Clock
 from guestwire.net.logs import get_logger
 from guestwire.settings import GatewaySettings
@@ -65,8 +67,9 @@ class Relay:
         async with self.log:
             if self.log.lost_records:
                 _log.error("the session log is older than it was: every browser will load its transcript again")
+            keys = await run_in_threadpool(read_keys, self._key_file)
             made = await run_in_threadpool(upstreams, self._key_file)
-            await self.hub.start(made, Farewell(made) if isinstance(made, GuestSessionUpstreams) else None)
+            await self.hub.start(made, Farewell(made) if isinstance(made, Upstreams) else None, envelope=Envelope(keys))
             try:
                 yield
             finally:

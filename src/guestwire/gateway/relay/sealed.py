@@ -10,7 +10,7 @@ import base64
 import binascii
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,104 +20,51 @@ from joserfc.jwk import OctKey
 
 from guestwire.errors import ConfigError
 from guestwire.model.ids import SessionId
-from guestwire.model.secret import Secret
-from guestwire.protocols.guest_session.session import GuestSession
 
-__all__ = ["KEY_BYTES", "Seal", "read_keys"]
+__all__ = ["KEY_BYTES", "Kept", "Seal", "read_keys"]
 
 KEY_BYTES = 32
 
 _HEADER = {"alg": "dir", "enc": "A256GCM"}
 
 
-class _Sealed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is inside: the session, until when its token is good (epoch ms), and where to go on in its history.
+class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is kept of a provider's session, and of the way that leads there.
 
-    A message of the outbox below `doubts_before` was not sent in it, if it is in doubt.
+    Attributes:
+        kind: What that provider speaks; another kind can make nothing of it.
+        session: The session, as its kind packs it; empty while there is none.
+        place: Where to go on in its history; None is the beginning.
+        doubts_before: A message of the outbox below it was not sent in this session, if it is in doubt.
     """
 
-    sid: str
-    session_id: str
-    token: str
-    socket_base: str | None = None
-    external_contact_id: str | None = None
-    expires_ms: int | None = None
-    extensions: tuple[str, ...] = ()
+    kind: str
+    session: bytes = b""
     place: str | None = None
     doubts_before: int = 0
 
 
+class _Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    sid: str
+    kept: Kept
+
+
 class Seal:
-    """Seals provider sessions and opens them again."""
+    """Seals what is kept of provider sessions, and opens it again."""
 
-    def __init__(self, keys: Sequence[bytes], *, now_ms: Callable[[], int]) -> None:
-        """Take the keys, `KEY_BYTES` each: the first one seals, each of them opens; `now_ms` is epoch milliseconds."""
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        """Take the keys, `KEY_BYTES` each: the first one seals, each of them opens."""
         self._keys = [OctKey.import_key(key) for key in keys]
-        self._now_ms = now_ms
 
-    def seal(self, sid: SessionId, session: GuestSession, *, doubts_before: int = 0) -> bytes:
-        """Return what `SessionLog.set_provider` may keep.
+    def seal(self, sid: SessionId, kept: Kept) -> bytes:
+        """Return what `SessionLog.set_provider` may keep for the session `sid`."""
+        inside = msgspec.msgpack.encode(_Sealed(sid=sid, kept=kept))
+        return jwe.encrypt_compact(_HEADER, inside, self._keys[0]).encode()
 
-        Args:
-            doubts_before: What is in doubt below this `oseq` was sent in a session before this one.
-        """
-        lives_ms = None if session.expires_in_s is None else int(session.expires_in_s * 1000)
-        inside = _Sealed(
-            sid=sid,
-            session_id=session.session_id,
-            token=session.token.reveal(),
-            socket_base=session.socket_base,
-            external_contact_id=session.external_contact_id,
-            expires_ms=None if lives_ms is None else self._now_ms() + lives_ms,
-            extensions=tuple(sorted(session.extensions)),
-            doubts_before=doubts_before,
-        )
-        return self._close(inside)
-
-    def moved(self, sid: SessionId, sealed: bytes, place: str) -> bytes:
-        """Return the same session, sealed with the place in its history where a reader goes on.
-
-        Raises:
-            ValueError: It can't be opened.
-        """
-        inside = self._opened(sid, sealed)
-        if inside is None:
-            raise ValueError("Expected a provider session that these keys open.")
-        return self._close(msgspec.structs.replace(inside, place=place))
-
-    def place(self, sid: SessionId, sealed: bytes) -> str | None:
-        """Return the place that `moved` was given last; None is the beginning."""
-        inside = self._opened(sid, sealed)
-        return None if inside is None else inside.place
-
-    def doubts_before(self, sid: SessionId, sealed: bytes) -> int:
-        """Return what `seal` was given."""
-        inside = self._opened(sid, sealed)
-        return 0 if inside is None else inside.doubts_before
-
-    def open(self, sid: SessionId, sealed: bytes) -> GuestSession | None:
-        """Return the provider session of `sid`; None for one that is expired, another session's, or of a lost key."""
-        inside = self._opened(sid, sealed)
-        if inside is None:
-            return None
-        left_s = None if inside.expires_ms is None else (inside.expires_ms - self._now_ms()) / 1000
-        if left_s is not None and left_s <= 0:
-            return None
-        return GuestSession(
-            session_id=SessionId(inside.session_id),
-            token=Secret(inside.token),
-            external_contact_id=inside.external_contact_id,
-            socket_base=inside.socket_base,
-            expires_in_s=left_s,
-            extensions=frozenset(inside.extensions),
-        )
-
-    def _close(self, inside: _Sealed) -> bytes:
-        return jwe.encrypt_compact(_HEADER, msgspec.msgpack.encode(inside), self._keys[0]).encode()
-
-    def _opened(self, sid: SessionId, sealed: bytes) -> _Sealed | None:
+    def open(self, sid: SessionId, sealed: bytes) -> Kept | None:
+        """Return what was sealed for `sid`; None for another session's, or of a lost key."""
         inside = next((found for key in self._keys if (found := _unsealed(sealed, key)) is not None), None)
-        return inside if inside is not None and inside.sid == sid else None
+        return inside.kept if inside is not None and inside.sid == sid else None
 
 
 def read_keys(path: Path) -> list[bytes]:

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from guestwire.errors import ConnectionLost
 from guestwire.gateway.log import OutboxState, Outgoing
-from guestwire.gateway.relay.provider_line import Capabilities, ProviderLine
+from guestwire.gateway.relay.provider_line import ProviderLine, Way
 from guestwire.model.events import Message, ProviderError
 from guestwire.net.clock import Clock
 
@@ -46,14 +46,8 @@ SETTLE_S = 5.0
 ECHO_S = 1.5
 """An echo that is later than this was probably lost: the history is asked."""
 
-READ_AGAIN_S = (0.0, 0.3, 0.7)
-"""How long after the last read of the history it is read again while a message is in flight, …"""
-
 READS_APART_S = 1.0
-"""… from then on. Two reads this far apart, on the connection of now, must miss a message before it is sent again."""
-
-HISTORY_LIMIT_S = 30.0
-"""A history that can't be read for so long settles nothing: the guest decides, and the next message has its turn."""
+"""Two reads of the history this far apart, on the connection of now, must miss a message before it is sent again."""
 
 _TOO_BIG = frozenset({1009, 4413})
 
@@ -88,6 +82,7 @@ class Flight:
         connection: Which connection of `line`.
         is_at_edge: The provider's edge has it.
         refusal: Why the provider does not take it.
+        trouble: The provider failed on it, and perhaps took it.
         shown_as: What the provider shows of it.
     """
 
@@ -98,6 +93,7 @@ class Flight:
     connection: int | None = None
     is_at_edge: bool = False
     refusal: ProviderError | None = None
+    trouble: ProviderError | None = None
     shown_as: Message | None = None
 
     @property
@@ -197,9 +193,10 @@ class ByPong:
 class ByProvider:
     """For a provider that echoes, keeps a history, or both."""
 
-    def __init__(self, capabilities: Capabilities, reads: HistoryReads, clock: Clock) -> None:
-        """Take what the provider can do."""
-        self._capabilities = capabilities
+    def __init__(self, way: Way, reads: HistoryReads, clock: Clock) -> None:
+        """Take what the provider can do, and how often it may be asked."""
+        self._capabilities = way.can
+        self._pace = way.pace
         self._reads = reads
         self._clock = clock
 
@@ -232,7 +229,7 @@ class ByProvider:
             elif not is_open or not self._reads.is_connected:  # a socket is open a moment before the news goes round
                 await around.wait(None)
             elif self._is_not_there(flight):
-                return UNCONFIRMED if flight.is_at_edge else AGAIN
+                return UNCONFIRMED if flight.is_at_edge and flight.trouble is None else AGAIN
             elif (left_s := self._history_left_s(flight)) <= 0:
                 return UNCONFIRMED
             elif self._reads.is_reading:
@@ -253,9 +250,11 @@ class ByProvider:
 
     def _history_left_s(self, flight: Flight) -> float:
         since = max(flight.sent_at + SETTLE_S, self._reads.connected_at, self._reads.last_at or 0.0)
-        return since + HISTORY_LIMIT_S - self._clock.now()
+        return since + self._pace.give_up_s - self._clock.now()
 
     def _read_in_s(self, asked: int) -> float:
         last = self._reads.last_at
-        again_s = READ_AGAIN_S[asked] if asked < len(READ_AGAIN_S) else READS_APART_S
+        pace = self._pace
+        every_s = READS_APART_S if pace.read_every_s is None else pace.read_every_s
+        again_s = pace.read_again_s[asked] if asked < len(pace.read_again_s) else every_s
         return 0.0 if last is None else last + again_s - self._clock.now()

@@ -1,4 +1,4 @@
-"""One session's way to a provider that speaks guest-session, by the client library.
+"""One session's way to its provider, by the client library: what is the same whatever the provider speaks.
 
 Theory of operation. Two tasks for each session that is in use: the *talk* reads what happens, one event at a time, and
 does not ask for the next before the session has made this one durable (`most_unread=1`: nor is the next frame read from
@@ -6,44 +6,44 @@ the socket). While it waits, the task that reads the socket does the same with e
 (`outbox_pump`) sends. The provider's session is kept, sealed, before it is used, so that a gateway after us goes on
 with the same one.
 
-The client library connects, comes back after a loss, and makes a new provider session, once, when the old one is
-refused: what was in flight is in doubt then, the guest is told, and what waits goes to the new one. Only when the
-library gives up for good is there something to decide here: what waits has failed, and it is tried again when the guest
-says something or comes back, and by itself while somebody waits for what the provider says (`_wait_to_try_again`).
+The client library connects and comes back after a loss. When a provider's session is over another one is made, but only
+for somebody who is there or has said something: what was in flight is in doubt then, the guest is told, and what waits
+goes to the new one. When the library gives up for good there is something to decide here: what waits has failed, and it
+is tried again when the guest says something or comes back, and by itself while somebody waits for what the provider
+says (`_wait_to_try_again`).
 
 A provider with a history has it read after every connect (`history`), and what the new connection says is held until
-then, for half a second at most (`join_hold`). So two tasks have something to record, one after the other (`_order`).
+then, for half a second at most (`join_hold`).
 
-A provider's ids are its own for one of its sessions only; from here on they carry a mark of that session (`_marked`),
-so that a conversation that numbers its messages like the one before it loses none.
+What differs from one kind of provider to the next is in a subclass each: `guest_session_upstream`,
+`web_messaging_upstream`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from itertools import groupby
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
 from random import Random, SystemRandom
-from typing import TypeVar
+from typing import ClassVar, Generic, TypeVar
 
-import msgspec
+from msgspec.structs import replace
 
-from guestwire.client import Chat, connect
-from guestwire.client.sessions import HistoryPage, read_history
-from guestwire.client.tokens import TokenSource
-from guestwire.errors import ERRORS, ChatError, Retry, SessionExpired, SessionGone
+from guestwire.client.chat import Chat
+from guestwire.errors import ERRORS, ChatError, Retry, SessionGone
 from guestwire.gateway.errors import upstream_problem
 from guestwire.gateway.metrics import Metrics
-from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.durable import until_kept
 from guestwire.gateway.relay.handshakes import PacedTransport
-from guestwire.gateway.relay.history import HistoryReader
+from guestwire.gateway.relay.history import HistoryReader, Page, Said
 from guestwire.gateway.relay.interface import BasicUpstream, FailPoint, SessionLink, Upstream, no_fail_point
-from guestwire.gateway.relay.join_hold import HOLD_S, JoinHold
+from guestwire.gateway.relay.join_hold import HOLD_S
 from guestwire.gateway.relay.outbox_pump import OutboxPump
-from guestwire.gateway.relay.provider_line import Capabilities
-from guestwire.gateway.relay.sealed import Seal
+from guestwire.gateway.relay.provider_line import Way
+from guestwire.gateway.relay.recorder import Recorder
+from guestwire.gateway.relay.sealed import Kept, Seal
 from guestwire.gateway.relay.settling import ByPong, ByProvider
 from guestwire.gateway.relay.waits import wait_for
 from guestwire.model.events import (
@@ -57,16 +57,15 @@ from guestwire.model.events import (
     StatusChanged,
     UnknownEvent,
 )
-from guestwire.model.secret import Secret
+from guestwire.model.ids import SessionId
 from guestwire.net.backoff import full_jitter
 from guestwire.net.clock import Clock
 from guestwire.net.light_event import LightEvent
 from guestwire.net.logs import get_logger
 from guestwire.net.transport import Transport
-from guestwire.protocols.guest_session.session import GuestSession
 from guestwire.settings import ProviderSettings
 
-__all__ = ["NEW_CONVERSATION", "GuestSessionUpstream", "GuestSessionUpstreams"]
+__all__ = ["NEW_CONVERSATION", "ProviderUpstream", "Upstreams"]
 
 NEW_CONVERSATION = "new-conversation"
 """Reason of the `waiting` that tells a guest that the provider knows nothing of what was said before [D]."""
@@ -87,9 +86,6 @@ HEALTHY_S = 30.0
 END_S = 10.0
 """A provider that does not take the guest's `end` in this time is not asked any longer; the guest has left."""
 
-LAST_READ_S = 2.0
-"""At an end the history is read once more, for what was said meanwhile; the end waits for it no longer than this."""
-
 _log = get_logger("guestwire.gateway")
 
 
@@ -98,57 +94,57 @@ def _count_nothing() -> None:
 
 
 _T = TypeVar("_T")
-_E = TypeVar("_E", bound=Event)
+_S = TypeVar("_S")
 
 
-class GuestSessionUpstreams:
-    """Makes the upstreams of one gateway (an `UpstreamFactory`); what they share is here."""
+@dataclass(kw_only=True, eq=False)
+class Upstreams(ABC):
+    """Makes the upstreams of one gateway (an `UpstreamFactory`); what they share is here.
 
-    def __init__(
-        self,
-        provider: ProviderSettings,
-        *,
-        transport: Transport,
-        tokens: TokenSource,
-        seal: Seal,
-        clock: Clock,
-        rng: Random | None = None,
-        fail_point: FailPoint = no_fail_point,
-        on_foreign: Callable[[], None] = _count_nothing,
-        metrics: Metrics | None = None,
-    ) -> None:
-        """Take what they share.
+    Attributes:
+        provider: Where it is.
+        transport: The network; WebSockets are opened at a limited rate.
+        seal: Seals and opens what the log keeps of a provider's session.
+        clock: The time.
+        rng: Randomness of back-offs.
+        fail_point: See `FailPoint`.
+        on_foreign: Called when a provider shows a message as the guest's that did not come through us.
+        metrics: Counts connections, failures and messages.
+    """
 
-        Args:
-            provider: Where it is.
-            transport: The network; WebSockets are opened at a limited rate.
-            tokens: Access tokens for new provider sessions.
-            seal: Seals and opens what the log keeps of a provider's session.
-            clock: The time.
-            rng: Randomness of back-offs.
-            fail_point: See `FailPoint`.
-            on_foreign: Called when a provider shows a message as the guest's that did not come through us.
-            metrics: Counts connections, failures and messages.
-        """
-        self.provider = provider
-        self.transport = PacedTransport(transport, clock)
-        self.tokens = tokens
-        self.seal = seal
-        self.clock = clock
-        self.rng = rng or SystemRandom()
-        self.fail_point = fail_point
-        self.on_foreign = on_foreign
-        self.metrics = metrics or Metrics()
+    provider: ProviderSettings
+    transport: Transport
+    seal: Seal
+    clock: Clock
+    rng: Random = field(default_factory=SystemRandom)
+    fail_point: FailPoint = no_fail_point
+    on_foreign: Callable[[], None] = _count_nothing
+    metrics: Metrics = field(default_factory=Metrics)
 
+    def __post_init__(self) -> None:
+        """Limit the rate of WebSockets."""
+        self.transport = PacedTransport(self.transport, self.clock)
+
+    @abstractmethod
     def __call__(self, session: SessionLink) -> Upstream:
         """Return the upstream of one session."""
-        return GuestSessionUpstream(session, self)
+
+    @abstractmethod
+    async def say_farewell(self, sid: SessionId, kept: Kept) -> None:
+        """Tell the provider that the guest has had a session erased, where there is a way to; may take for ever."""
+
+    def running(self) -> AbstractAsyncContextManager[object]:
+        """Return what must be entered before the first of them is used."""
+        return nullcontext()
 
 
-class GuestSessionUpstream(BasicUpstream):
-    """See `interface.Upstream`."""
+class ProviderUpstream(BasicUpstream, ABC, Generic[_S]):
+    """See `interface.Upstream`; `_S` is the provider's session as its client knows it."""
 
-    def __init__(self, session: SessionLink, shared: GuestSessionUpstreams) -> None:
+    kind: ClassVar[str]
+    """What the provider speaks, for `Kept.kind`."""
+
+    def __init__(self, session: SessionLink, shared: Upstreams) -> None:
         """Prepare; nothing happens before `start`."""
         self._session = session
         self._shared = shared
@@ -174,29 +170,71 @@ class GuestSessionUpstream(BasicUpstream):
         )
         if self._ending.is_set():
             self._pump.end()
+        self._recorder = Recorder(session, self._pump, until_kept=self._until_kept, on_foreign=shared.on_foreign)
         self._history = HistoryReader(
             self._read_page,
-            self._record,
+            self._catch_up,
             clock=shared.clock,
             rng=shared.rng,
             save=self._keep_place,
             on_read=self._pump.wake,
         )
-        self._hold = JoinHold()
         self._hold_limit: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._order = asyncio.Lock()
         self._keeping = asyncio.Lock()
-        self._capabilities = Capabilities()
-        self._mark = ""
+        self._way = Way()
+        self._kept = Kept(kind=self.kind)
+        self._is_ref_read = False
         self._has_met = bool(self._ref)
-        self._provider_session: GuestSession | None = None
+        self._provider_session: _S | None = None
         self._chat: Chat | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._connected_at: float | None = None
         self._failure: str | None = None
         self._failures = 0
         self._refusal: ChatError | None = None
+
+    # --- what a kind of provider does in its own way ------------------------------------------------------------------
+
+    @abstractmethod
+    def _prepare_chat(self) -> Chat:
+        """Return a chat in the provider's session there is, or one that makes a session; it is not begun."""
+
+    @abstractmethod
+    def _pack(self, provider_session: _S) -> bytes:
+        """Return what `_unpack` reads, for `Kept.session`."""
+
+    @abstractmethod
+    def _unpack(self, packed: bytes) -> _S | None:
+        """Return the provider's session; None when it can't be used any more."""
+
+    @abstractmethod
+    def _way_of(self, provider_session: _S) -> Way:
+        """Return what the provider can do in this session, and how its messages are told from another's."""
+
+    async def _read_page(self, after: str | None, limit: int) -> Page:
+        """Read the history; asked only where `_way_of` says that there is one."""
+        raise NotImplementedError
+
+    async def _catch_up(self, said: Sequence[Said]) -> None:
+        """Record what was read of the history."""
+        await self._recorder.record(said)
+
+    @abstractmethod
+    async def _take_end(self, event: ConversationUpdated) -> None:
+        """Take the end of the conversation."""
+
+    async def _take_own(self, event: Event) -> bool:  # noqa: ARG002
+        """Take an event that means something to this kind only; return whether it was one."""
+        return False
+
+    async def _outlives(self, error: ChatError) -> bool:  # noqa: ARG002
+        """Return whether to begin again at once, as only the provider's session is over; nothing has failed then."""
+        return False
+
+    def _code_of(self, error: ChatError) -> str:
+        """Return what guests and operators are told."""
+        return upstream_problem(error).code
 
     # --- what the session asks for ------------------------------------------------------------------------------------
 
@@ -264,7 +302,7 @@ class GuestSessionUpstream(BasicUpstream):
             self._begin_anew()
 
     async def _live(self) -> None:
-        self._open_ref()
+        self._read_ref()
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             tasks.create_task(self._pump.run())
@@ -277,52 +315,32 @@ class GuestSessionUpstream(BasicUpstream):
                 if self._reading is not None:
                     self._reading.cancel()
 
-    def _open_ref(self) -> None:
-        seal, sid = self._shared.seal, self._session.sid
-        if not self._ref:
-            return
-        session = seal.open(sid, self._ref)
-        if session is None:
-            _log.warning("a provider session could not be taken up; a new one is made")
-        else:
-            self._use(session, seal.place(sid, self._ref), doubts_before=seal.doubts_before(sid, self._ref))
-
-    def _use(self, session: GuestSession, place: str | None, *, doubts_before: int) -> None:
-        self._provider_session = session
-        self._mark = bodies.provider_mark(session.session_id)
-        can = self._capabilities = Capabilities.of(session.extensions)
-        self._history.begin_at(place)
-        shows_ids = can.echo or can.history
-        self._pump.use(
-            ByProvider(can, self._history, self._clock) if shows_ids else ByPong(),
-            shows_ids=shows_ids,
-            doubts_before=doubts_before,
-        )
-
     async def _talk(self) -> None:
         while not self._is_over():
             error = await self._converse()
             if self._is_over():
                 return
+            if error is not None and await self._outlives(error):
+                continue
             if error is not None:
                 await self._fail(error)
             if error is None or self._ending.is_set():
                 # The provider has no `end`, or could not be told.
-                await self._say(ConversationUpdated(status=ConversationStatus.ENDED, reason="guest-left"))
+                await self._leave()
                 return
             await self._wait_to_try_again()
 
     async def _fail(self, error: ChatError) -> None:
         """Let what waits fail; when nothing was said yet, tell the guest all the same."""
-        code = _code(error)
+        code = self._code_of(error)
         self._refusal = error if ERRORS[error.code].retry is Retry.NEW_SESSION else None
         self._knock.clear()  # what knocked so far fails with the rest
-        was_asked = await self._kept(lambda: self._session.log.next_outgoing(self._session.sid)) is not None
+        was_asked = await self._until_kept(lambda: self._session.log.next_outgoing(self._session.sid)) is not None
         await self._pump.fail(code)
         if code == self._failure:
             return  # tried again by itself, in vain
         self._failure = code
-        _log.warning("upstream failed", code=error.code, detail=error.message)
+        _log.warning("upstream failed", code=code, detail=error.message, hint=ERRORS[code].hint)
         if not (was_asked or self._has_met or self._ending.is_set()):
             await self._say(ProviderError(code=code))
 
@@ -343,8 +361,12 @@ class GuestSessionUpstream(BasicUpstream):
         if has_knocked:
             self._failure = self._refusal = None  # who asks gets an answer
 
+    async def _leave(self) -> None:
+        """Take note that the guest has left, wherever the provider is."""
+        await self._say(ConversationUpdated(status=ConversationStatus.ENDED, reason="guest-left"))
+
     async def _await_need(self) -> None:
-        """Return when a new provider session is of use to anybody; the first one always is.
+        """Return when a new provider session is of use to anybody, or all is over; the first one always is.
 
         In one that is made while the guest is away an agent would wait for a guest who never comes.
 
@@ -356,7 +378,7 @@ class GuestSessionUpstream(BasicUpstream):
         if self._refusal is not None:
             raise self._refusal.with_traceback(None)
         await self._pump.forsake()  # what was in flight is no reason
-        while True:
+        while not self._is_over():
             self._knock.clear()
             if await self._is_wanted():
                 return
@@ -366,26 +388,11 @@ class GuestSessionUpstream(BasicUpstream):
         """Return whether anything waits for the provider, or anybody waits for what it says."""
         if not self._ending.is_set() and self._session.is_awaited(has_begun=self._has_met):
             return True
-        return await self._kept(lambda: self._session.log.next_outgoing(self._session.sid)) is not None
+        return await self._until_kept(lambda: self._session.log.next_outgoing(self._session.sid)) is not None
 
     async def _converse(self) -> ChatError | None:
         """Talk until the connection is closed for good; return why it failed, if it did."""
-        shared, details = self._shared, self._session.details
-        chat = connect(
-            shared.provider,
-            name=details.name,
-            email=details.email,
-            external_contact_id=details.external_contact_id,
-            tokens=_TokensInTime(shared.tokens, self._await_need),
-            session=self._provider_session,
-            keep_session=self._keep,
-            most_unread=1,
-            take_events=self._take_all,
-            keeps_transcript=False,
-            transport=shared.transport,
-            clock=self._clock,
-            rng=shared.rng,
-        )
+        chat = self._prepare_chat()
         async with chat:
             self._chat = chat
             self._pump.attach(chat)
@@ -397,20 +404,18 @@ class GuestSessionUpstream(BasicUpstream):
                 self._pump.attach(None)
                 self._chat = None
                 self._count_connection(is_open=False)
-        # One that was refused is tried first the next time: that costs less than a new one, and may have been a whim.
-        if isinstance(chat.session, GuestSession):
-            self._provider_session = chat.session
         return chat.error
 
     async def _take_all(self, events: Sequence[Event]) -> None:
-        messages = [event for event in events if isinstance(event, Message)]
-        if len(messages) == len(events) and not self._hold.is_on:
-            await self._record(messages)
+        if not self._recorder.is_holding and all(isinstance(event, Message) for event in events):
+            await self._recorder.record(events)
             return
         for event in events:
             await self._take(event)
 
     async def _take(self, event: Event) -> None:
+        if await self._take_own(event):
+            return
         match event:
             case StatusChanged():
                 await self._release()
@@ -419,14 +424,10 @@ class GuestSessionUpstream(BasicUpstream):
                 self._note_status(event.status)
             case ConversationUpdated() if event.status is ConversationStatus.ENDED:
                 await self._release()
-                if self._capabilities.history:
-                    await self._within(LAST_READ_S, self._history.read())
-                await self._say(event)
-            case Message() | ConversationUpdated() if self._hold.is_on:
-                if self._hold.put(self._marked(event)):
+                await self._take_end(event)
+            case Message() | ConversationUpdated() if self._recorder.is_holding:
+                if self._recorder.hold(event):
                     await self._release()
-            case Message():
-                await self._record([event])
             case ProviderError():
                 if not self._pump.refused(event):
                     await self._say(self._pump.blamed(event))
@@ -437,6 +438,9 @@ class GuestSessionUpstream(BasicUpstream):
             case _:
                 await self._say(event)
 
+    async def _say(self, event: Event) -> None:
+        await self._recorder.record([event])
+
     def _note_status(self, status: ConnectionStatus) -> None:
         self._pump.line_changed()
         self._count_connection(is_open=status is ConnectionStatus.CONNECTED)
@@ -446,58 +450,19 @@ class GuestSessionUpstream(BasicUpstream):
         self._has_met = True
         self._connected_at = self._clock.now()
         self._failure = self._refusal = None
-        if self._capabilities.history:
+        if self._way.can.history:
             self._history.connected()
-            self._hold.begin()
+            self._recorder.begin_hold()
             self._read_and_limit_hold()
 
     def _count_connection(self, *, is_open: bool) -> None:
         self._shared.metrics.upstream_connections.inc(is_open - self._is_counted)
         self._is_counted = is_open
 
-    # --- what is recorded ---------------------------------------------------------------------------------------------
-
-    def _marked(self, event: _E) -> _E:
-        if not isinstance(event, Message | ConversationUpdated) or event.id is None:
-            return event
-        return msgspec.structs.replace(event, id=f"{self._mark}:{event.id}")
-
-    async def _record(self, messages: Sequence[Message]) -> None:
-        # Marked before it waits for its turn: the provider's session may be another one by then.
-        marked = [self._marked(message) for message in messages]
-        async with self._order:
-            await self._record_in_turn(marked)
-
-    async def _record_in_turn(self, messages: Sequence[Message]) -> None:
-        """Record what the log lacks: the guest's own messages are there already, as far as they came through us."""
-        own = [message for message in messages if message.sender == "guest"]
-        news = messages
-        if own:
-            foreign = await self._kept(lambda: self._pump.shown(own))
-            for _ in foreign:
-                _log.warning("the provider shows a guest's message that is not ours")
-                self._shared.on_foreign()
-            news = [each for each in messages if each.sender != "guest" or any(each is one for one in foreign)]
-        if news:
-            await self._kept(lambda: self._session.provider_said(news))
-
-    async def _say(self, event: Event) -> None:
-        marked = self._marked(event)
-        async with self._order:
-            await self._kept(lambda: self._session.provider_said([marked]))
-
     async def _release(self) -> None:
-        if not self._hold.is_on:
-            return
-        events = self._hold.release()
         if self._hold_limit is not None and self._hold_limit is not asyncio.current_task():
             self._hold_limit.cancel()
-        async with self._order:
-            for is_message, run in groupby(events, key=lambda event: isinstance(event, Message)):
-                if is_message:
-                    await self._record_in_turn([event for event in run if isinstance(event, Message)])
-                else:
-                    await self._kept(partial(self._session.provider_said, [*run]))
+        await self._recorder.release()
 
     def _read_and_limit_hold(self) -> None:
         first_read = self._history.first_read
@@ -506,14 +471,44 @@ class GuestSessionUpstream(BasicUpstream):
             await wait_for(first_read, HOLD_S, self._clock)
             await self._release()
 
-        assert self._tasks is not None, "_run() is not running"  # noqa: S101 - a bug of ours
-        self._hold_limit = self._tasks.create_task(limit(), name="guestwire-join-hold")
+        self._hold_limit = self._begin_task(limit(), name="guestwire-join-hold")
         if self._reading is None:
-            self._reading = self._tasks.create_task(self._history.run(), name="guestwire-history")
+            self._reading = self._begin_task(self._history.run(), name="guestwire-history")
+
+    def _begin_task(self, work: Coroutine[None, None, None], *, name: str) -> asyncio.Task[None]:
+        assert self._tasks is not None, "_run() is not running"  # noqa: S101 - a bug of ours
+        return self._tasks.create_task(work, name=name)
 
     # --- the provider's session ---------------------------------------------------------------------------------------
 
-    async def _keep(self, provider_session: GuestSession) -> None:
+    def _read_ref(self) -> None:
+        """Take up what a gateway before us has kept, once."""
+        if self._is_ref_read or not self._ref:
+            return
+        self._is_ref_read = True
+        kept = self._shared.seal.open(self._session.sid, self._ref)
+        if kept is not None and kept.kind == self.kind:
+            self._kept = kept
+            self._has_met = bool(kept.session)
+        session = self._unpack(self._kept.session) if self._kept.session else None
+        if session is not None:
+            self._use(session)
+        elif self._has_met:
+            _log.warning("a provider session could not be taken up; a new one is made")
+
+    def _use(self, session: _S) -> None:
+        self._provider_session = session
+        way = self._way = self._recorder.way = self._way_of(session)
+        self._history.begin_at(self._kept.place, pace=way.pace)
+        shows_ids = way.can.echo or way.can.history
+        self._pump.use(
+            ByProvider(way, self._history, self._clock) if shows_ids else ByPong(),
+            shows_ids=shows_ids,
+            names_refused=way.names_refused,
+            doubts_before=self._kept.doubts_before,
+        )
+
+    async def _keep(self, provider_session: _S) -> None:
         """Keep a new one before it is used; what was in flight in the old one is in doubt, and its guest is told."""
         session = self._session
         await self._pump.forsake()
@@ -521,25 +516,22 @@ class GuestSessionUpstream(BasicUpstream):
             await self._say(ConversationUpdated(status=ConversationStatus.WAITING, reason=NEW_CONVERSATION))
         # What is in doubt by now is of sessions before this one, whose provider can't tell.
         doubts_before = max((doubt.oseq for doubt in await session.log.doubtful(session.sid)), default=0) + 1
+        packed = self._pack(provider_session)
         async with self._keeping:
-            ref = self._shared.seal.seal(session.sid, provider_session, doubts_before=doubts_before)
-            await session.log.set_provider(session.sid, ref)
-            self._ref = ref
-            self._use(provider_session, None, doubts_before=doubts_before)
+            await self._write_ref(replace(self._kept, session=packed, place=None, doubts_before=doubts_before))
+            self._use(provider_session)
 
     async def _keep_place(self, place: str) -> None:
-        session, provider_session = self._session, self._provider_session
+        provider_session = self._provider_session
         async with self._keeping:
             if provider_session is self._provider_session:
-                ref = self._shared.seal.moved(session.sid, self._ref, place)
-                await session.log.set_provider(session.sid, ref)
-                self._ref = ref
+                await self._write_ref(replace(self._kept, place=place))
 
-    async def _read_page(self, after: str | None, limit: int) -> HistoryPage:
-        session = self._provider_session
-        if session is None:
-            raise SessionExpired
-        return await read_history(self._shared.transport, self._shared.provider, session, after=after, limit=limit)
+    async def _write_ref(self, kept: Kept) -> None:
+        """Keep this from now on; the caller holds `_keeping`."""
+        ref = self._shared.seal.seal(self._session.sid, kept)
+        await self._session.log.set_provider(self._session.sid, ref)
+        self._ref, self._kept, self._is_ref_read = ref, kept, True
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -553,7 +545,7 @@ class GuestSessionUpstream(BasicUpstream):
         if self._chat is not None:
             await self._chat.aclose()
 
-    def _kept(self, call: Callable[[], Awaitable[_T]]) -> Awaitable[_T]:
+    def _until_kept(self, call: Callable[[], Awaitable[_T]]) -> Awaitable[_T]:
         return until_kept(call, clock=self._clock, delay_s=self._delay_s)
 
     async def _within(self, limit_s: float, what: Awaitable[object]) -> None:
@@ -564,23 +556,3 @@ class GuestSessionUpstream(BasicUpstream):
         finally:
             limit.cancel()
             done.cancel()
-
-
-class _TokensInTime:
-    """Access tokens (a `TokenSource`), given out when their time has come; a new session begins with one."""
-
-    def __init__(self, tokens: TokenSource, its_time: Callable[[], Awaitable[None]]) -> None:
-        self._tokens = tokens
-        self._its_time = its_time
-
-    async def access_token(self) -> Secret:
-        await self._its_time()
-        return await self._tokens.access_token()
-
-    def invalidate(self, token: Secret) -> None:
-        self._tokens.invalidate(token)
-
-
-def _code(error: ChatError) -> str:
-    # Our guest's session is well; it is the provider's that is not.
-    return "upstream-auth-failed" if isinstance(error, SessionExpired) else upstream_problem(error).code

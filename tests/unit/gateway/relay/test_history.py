@@ -11,7 +11,8 @@ import pytest
 
 from guestwire.client.sessions import HistoryPage
 from guestwire.errors import ChatError, ConnectFailed, RateLimited, RemoteProtocolError, SessionGone
-from guestwire.gateway.relay.history import LOOK_AGAIN_S, OVERLAP, SAVE_EVERY, HistoryReader
+from guestwire.gateway.relay.history import OVERLAP, SAVE_EVERY, HistoryReader, Said
+from guestwire.gateway.relay.provider_line import Pace
 from guestwire.model.events import Message
 from guestwire.testing import FakeClock, eventually
 
@@ -44,9 +45,9 @@ class World:
         messages = tuple(Message(sender="agent", text=one, id=one) for one in page)
         return HistoryPage(messages, has_more=begin + limit < len(self.said))
 
-    async def take(self, messages: Sequence[Message]) -> None:
+    async def take(self, said: Sequence[Said]) -> None:
         await asyncio.sleep(0)
-        self.taken += [message.text for message in messages]
+        self.taken += [one.text for one in said if isinstance(one, Message)]
 
     async def save(self, place: str) -> None:
         self.saved.append(place)
@@ -118,10 +119,10 @@ async def test_it_is_read_again_for_what_becomes_visible_late(w: World) -> None:
     async with w.running():
         w.reader.connected()
         await w.read()
-        for number, seconds in enumerate(LOOK_AGAIN_S):
+        for number, seconds in enumerate(Pace().look_again_s):
             await eventually(lambda: w.clock.sleepers)
             w.say(1)
-            w.clock.advance(seconds - (0 if number == 0 else LOOK_AGAIN_S[number - 1]))
+            w.clock.advance(seconds - (0 if number == 0 else Pace().look_again_s[number - 1]))
             await w.read()
         await asyncio.sleep(0)
         assert w.clock.sleepers == 0
@@ -272,7 +273,7 @@ async def test_the_last_read_is_tried_until_it_succeeds(w: World) -> None:
 async def test_an_erased_session_ends_it(w: World) -> None:
     w.say(1)
 
-    async def gone(_messages: Sequence[Message]) -> None:
+    async def gone(_said: Sequence[Said]) -> None:
         raise SessionGone
 
     w.reader._take = gone

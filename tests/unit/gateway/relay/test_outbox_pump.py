@@ -68,7 +68,17 @@ class Line:
         self.writes: list[ChatError | None] = []
         self.confirms: list[Callable[[], Awaitable[None]] | ChatError | None] = []
 
-    async def write(self, text: str, *, client_id: ClientId, content: tuple[ContentItem, ...] = ()) -> int:
+    def send_wait_s(self) -> float:
+        return 0.0
+
+    async def write(
+        self,
+        text: str,
+        *,
+        client_id: ClientId,
+        content: tuple[ContentItem, ...] = (),
+        in_reply_to: str | None = None,
+    ) -> int:
         self.calls.append(f"write {text}")
         await asyncio.sleep(0)
         trouble = self.writes.pop(0) if self.writes else None
@@ -544,7 +554,17 @@ class SchedulesLine(Line):
         self._doubtful = doubtful
         self._refused = refused
 
-    async def write(self, text: str, *, client_id: ClientId, content: tuple[ContentItem, ...] = ()) -> int:
+    def send_wait_s(self) -> float:
+        return 0.0
+
+    async def write(
+        self,
+        text: str,
+        *,
+        client_id: ClientId,
+        content: tuple[ContentItem, ...] = (),
+        in_reply_to: str | None = None,
+    ) -> int:
         trouble = self._troubles.pop(0) if self._troubles else "none"
         await asyncio.sleep(0)
         if trouble in {"not-written", "lost-writing"}:

@@ -19,9 +19,9 @@ from guestwire.client.sessions import HistoryPage
 from guestwire.errors import ConnectionLost, NotWritten
 from guestwire.gateway.log import OutboxState, SessionRow, SqliteSessionLog
 from guestwire.gateway.relay import bodies
-from guestwire.gateway.relay.history import HistoryReader
+from guestwire.gateway.relay.history import HistoryReader, Said
 from guestwire.gateway.relay.outbox_pump import OutboxPump
-from guestwire.gateway.relay.provider_line import Capabilities
+from guestwire.gateway.relay.provider_line import Capabilities, Way
 from guestwire.gateway.relay.settling import ByProvider
 from guestwire.gateway.relay.tokens import now_ms
 from guestwire.model.content import ContentItem
@@ -93,7 +93,7 @@ class Gateway:
             self.read_page, self.take, clock=self.clock, rng=Random(1), save=self.save, on_read=self.pump.wake
         )
         can = Capabilities(echo=provider.has_echo, history=True)
-        self.pump.use(ByProvider(can, self.reader, self.clock), shows_ids=True)
+        self.pump.use(ByProvider(Way(can=can), self.reader, self.clock), shows_ids=True)
         self.pump._bucket._rate = self.pump._messages._rate = 1e6
 
     def fail_point(self, _name: str) -> None:
@@ -108,7 +108,17 @@ class Gateway:
 
     # --- a line -------------------------------------------------------------------------------------------------------
 
-    async def write(self, text: str, *, client_id: ClientId, content: tuple[ContentItem, ...] = ()) -> int:
+    def send_wait_s(self) -> float:
+        return 0.0
+
+    async def write(
+        self,
+        text: str,
+        *,
+        client_id: ClientId,
+        content: tuple[ContentItem, ...] = (),
+        in_reply_to: str | None = None,
+    ) -> int:
         await asyncio.sleep(0)
         self.live()
         trouble = self.troubles.pop(0) if self.troubles else "none"
@@ -165,8 +175,8 @@ class Gateway:
         found = [one for one in self.provider.shown_by_now() if after is None or (one.id or "") > after]
         return HistoryPage(tuple(found[:limit]), has_more=len(found) > limit)
 
-    async def take(self, messages: Sequence[Message]) -> None:
-        self.foreign += await self.pump.shown(messages)
+    async def take(self, said: Sequence[Said]) -> None:
+        self.foreign += await self.pump.shown([one for one in said if isinstance(one, Message)])
 
     async def save(self, place: str) -> None:
         raise AssertionError

@@ -10,12 +10,11 @@ import pytest
 
 from guestwire.errors import ChatError, ConnectionLost
 from guestwire.gateway.log import OutboxState, Outgoing
-from guestwire.gateway.relay.provider_line import Capabilities
+from guestwire.gateway.relay.provider_line import Capabilities, Pace, Way
 from guestwire.gateway.relay.settling import (
     AGAIN,
     DELIVERED,
     ECHO_S,
-    HISTORY_LIMIT_S,
     SETTLE_S,
     UNCONFIRMED,
     ByPong,
@@ -51,7 +50,17 @@ class Line:
         self.on_confirm: list[Callable[[], None] | ChatError] = []
         self.confirmed = 0
 
-    async def write(self, text: str, *, client_id: ClientId, content: tuple[ContentItem, ...] = ()) -> int:
+    def send_wait_s(self) -> float:
+        raise AssertionError
+
+    async def write(
+        self,
+        text: str,
+        *,
+        client_id: ClientId,
+        content: tuple[ContentItem, ...] = (),
+        in_reply_to: str | None = None,
+    ) -> int:
         raise AssertionError
 
     async def confirm(self, connection: int | None = None) -> None:
@@ -126,7 +135,7 @@ class World:
 
     async def settle(self, *names: str, flight: Flight) -> Settlement | None:
         can = Capabilities.of(frozenset(names))
-        return await ByProvider(can, self, self.clock).settle(flight, self)
+        return await ByProvider(Way(can=can), self, self.clock).settle(flight, self)
 
     @property
     def passed_s(self) -> float:
@@ -287,14 +296,14 @@ async def test_looks_on_an_earlier_connection_do_not_count(w: World) -> None:
 async def test_a_history_that_cannot_be_read_holds_nobody_up_for_ever(w: World) -> None:
     w.is_broken = True
     assert await w.settle("history", flight=w.written()) is UNCONFIRMED
-    assert w.passed_s == pytest.approx(SETTLE_S + HISTORY_LIMIT_S)
+    assert w.passed_s == pytest.approx(SETTLE_S + Pace().give_up_s)
 
 
 async def test_time_without_a_connection_does_not_count_against_the_history(w: World) -> None:
     w.is_broken = True
     flight = Flight(OUTGOING, "one", w.clock.now() - 600)
     assert await w.settle("history", flight=flight) is UNCONFIRMED
-    assert w.passed_s == pytest.approx(HISTORY_LIMIT_S)
+    assert w.passed_s == pytest.approx(Pace().give_up_s)
 
 
 @pytest.mark.parametrize("names", [("echo",), ("history",), ("echo", "history")])
