@@ -36,20 +36,28 @@ class StreamedBody:
         return {"content-length": str(self._stream.size)}
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Give out the chunks; only while the peer has one does its time run."""
+        """Give out the chunks; only while the peer has one does its time run.
+
+        The last one is held back until the size is known to be right, so that no peer takes a wrong body for whole.
+        """
         loop = asyncio.get_running_loop()
         size = self._stream.size
-        sent = 0
+        seen, held = 0, b""
         try:
             async for chunk in self._stream.chunks:
-                sent += len(chunk)
-                if sent > size:
+                seen += len(chunk)
+                if seen > size:
                     break
-                self._limit.reschedule(loop.time() + self._silence_s)
-                yield chunk
-                self._limit.reschedule(None)
-            if sent != size:
-                raise LocalProtocolError(f"Expected a body of {size} bytes, got {'more' if sent > size else sent}.")
+                if held:
+                    self._limit.reschedule(loop.time() + self._silence_s)
+                    yield held
+                    self._limit.reschedule(None)
+                held = chunk
+            if seen != size:
+                raise LocalProtocolError(f"Expected a body of {size} bytes, got {'more' if seen > size else seen}.")
+            self._limit.reschedule(loop.time() + self._silence_s)
+            yield held
+            self._limit.reschedule(None)
         except Exception as error:
             self.failure = error
             raise
