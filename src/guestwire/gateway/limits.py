@@ -8,7 +8,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from guestwire.model.token_bucket import TokenBucket
 from guestwire.settings import GatewaySettings
 
-__all__ = ["AddressLimits", "CreationLimits", "DailyLimits", "address_key"]
+__all__ = ["AddressLimits", "ArrivalLimits", "CreationLimits", "DailyLimits", "address_key"]
 
 MOST_ADDRESSES = 50_000
 """Buckets kept at once, some 10 MB; the one used longest ago goes first."""
@@ -36,15 +36,22 @@ class AddressLimits:
         Returns:
             0.0 when allowed, else the seconds until it may be.
         """
-        key = address_key(address)
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            bucket = self._buckets[key] = TokenBucket(rate=self._rate, burst=self._burst)
-            if len(self._buckets) > MOST_ADDRESSES:
-                self._buckets.popitem(last=False)
-        self._buckets.move_to_end(key)
+        bucket = _bucket(self._buckets, address_key(address), rate=self._rate, burst=self._burst)
         # The address first: one that asks too often must not use up what all share.
         return bucket.take(now) or self._total.take(now)
+
+
+class ArrivalLimits:
+    """How often a session may be joined: each time everything it has kept may be read; time is passed in."""
+
+    def __init__(self, *, per_minute: float) -> None:
+        """Start with nothing used; a minute's worth may come at once."""
+        self._per_minute = per_minute
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def take(self, sid: str, now: float) -> float:
+        """Take one, as `AddressLimits.take`."""
+        return _bucket(self._buckets, sid, rate=self._per_minute / 60, burst=self._per_minute).take(now)
 
 
 class DailyLimits:
@@ -90,6 +97,17 @@ class CreationLimits:
     def take(self, address: str, now: float) -> float:
         """Take one, as `AddressLimits.take`."""
         return self._minutes.take(address, now) or self._days.take(address, now)
+
+
+def _bucket(buckets: OrderedDict[str, TokenBucket], key: str, *, rate: float, burst: float) -> TokenBucket:
+    """Return the bucket of a key, a full one where there is none."""
+    bucket = buckets.get(key)
+    if bucket is None:
+        bucket = buckets[key] = TokenBucket(rate=rate, burst=burst)
+        if len(buckets) > MOST_ADDRESSES:
+            buckets.popitem(last=False)
+    buckets.move_to_end(key)
+    return bucket
 
 
 _PART_S = 1800.0

@@ -29,6 +29,10 @@ few hundred peers that send a byte now and then, or nothing, hold connections fo
 STALLED_S = 10.0
 """A peer that takes nothing for this long is gone: a close would wait for ever behind what it does not read."""
 
+CLOSE_S = 5.0
+"""A peer that does not answer a close frame in this time is not waited for: one that never said hello is gone after ten
+seconds (reliability D-06)."""
+
 UNSENT_BYTES = 16 * 1024
 """More than this in a WebSocket's transport, and its peer counts as one that takes nothing. With twice as much queued
 above it (`net.websocket.WRITABLE_BYTES`), 200 readers that stopped reading hold some 20 MB."""
@@ -139,6 +143,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep little for a peer that reads slowly."""
         super().connection_made(transport)
+        self.close_timeout = CLOSE_S
         self.transport.set_write_buffer_limits(UNSENT_BYTES)
 
     def pause_writing(self) -> None:

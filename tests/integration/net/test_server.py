@@ -20,11 +20,13 @@ from starlette.routing import Route
 
 from guestwire.errors import ConfigError
 from guestwire.model.http import HttpAnswer, HttpRequest
+from guestwire.net import uvicorn_protocols
 from guestwire.net.http import HttpClient
 from guestwire.net.server import Server, _bind, _both_forms
 from guestwire.net.signals import stop_signals
 from guestwire.net.starlette_socket import websocket_route
 from guestwire.net.websocket import Refusal, Socket, SocketHandler, UpgradeRequest
+from guestwire.protocols.guest_session.relay import HELLO_S
 
 
 async def hello(request: Request) -> Response:
@@ -226,6 +228,29 @@ async def test_a_peer_that_stops_reading_is_cut_off(monkeypatch: pytest.MonkeyPa
         writer.close()
 
 
+async def test_a_close_that_nobody_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is gone a moment later, and with `HELLO_S` before it within 12 s (D-06)."""
+    assert HELLO_S + uvicorn_protocols.CLOSE_S < 12
+    monkeypatch.setattr(uvicorn_protocols, "CLOSE_S", 0.2)
+
+    class Closes(Flood):
+        def opened(self, socket: Socket) -> None:
+            socket.close(4408)
+
+    async def authorise(_request: UpgradeRequest) -> SocketHandler:
+        return Closes()
+
+    async with Server(Starlette(routes=[websocket_route("/ws", authorise)])) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(
+            b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        assert await asyncio.wait_for(reader.read(), 5) == b"\x88\x02\x11\x38"
+        writer.close()
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -320,5 +345,4 @@ async def test_with_no_file_left_it_says_so_a_few_times_and_recovers() -> None:
             await asyncio.get_running_loop().sock_sendall(peer, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             answer = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(peer, 100), 10)
     assert answer.startswith(b"HTTP/1.1 200")
-    assert len(messages) <= 64
-    assert set(messages) == {"socket.accept() out of system resource"}
+    assert 0 < messages.count("socket.accept() out of system resource") < 1000  # 64 each second; it was 2,048

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from guestwire.gateway.limits import AddressLimits, DailyLimits, address_key
+from guestwire.gateway.limits import AddressLimits, ArrivalLimits, DailyLimits, address_key
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,15 @@ from guestwire.gateway.limits import AddressLimits, DailyLimits, address_key
 )
 def test_what_counts_as_one_address(address: str, key: str) -> None:
     assert address_key(address) == key
+
+
+def test_arrivals_count_for_each_session() -> None:
+    """A minute's worth at once, then one at a time; a session's own tabs take it from nobody else."""
+    limits = ArrivalLimits(per_minute=12)
+    assert [limits.take("s", 0.0) for _ in range(12)] == [0.0] * 12
+    assert limits.take("s", 0.0) == pytest.approx(5.0)
+    assert limits.take("other", 0.0) == 0.0
+    assert limits.take("s", 5.0) == 0.0
 
 
 def test_burst_then_rate() -> None:

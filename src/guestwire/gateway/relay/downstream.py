@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
+from math import ceil
 from typing import TYPE_CHECKING, Any, assert_never
 
 from guestwire.errors import ChatError, LogUnavailable, RateLimited, ResumeGap, SessionExpired
@@ -293,6 +294,11 @@ class Downstream:
             pair = await self._hub.tokens.check(command.session_id, command.token)
             if pair is None:
                 raise SessionExpired
+            wait_s = self._hub.arrivals.take(pair.sid, self._clock.now())
+            if wait_s > 0:
+                self._core.refuse("rate-limited", retry_after=float(ceil(wait_s)))
+                self._core.close_for("rate-limited")
+                return
             await self._enter(pair)
             return
         session = self._session
@@ -332,7 +338,11 @@ class Downstream:
         self.pair = pair
         session = await self._hub.open(pair.sid)
         if self._core.is_closed:
-            self._hub.drop_if_idle(session)
+            if self._commands:  # a client of the tutorial that said something and left
+                self._session = session
+                session.wait_for(self)
+            else:
+                self._hub.drop_if_idle(session)
             return
         self._unsubscribe = session.log.subscribe(session.sid, self._wake)
         self._session = session

@@ -16,11 +16,11 @@ import msgspec
 
 from guestwire.errors import ERRORS, ChatError, LogUnavailable, SessionGone
 from guestwire.gateway.errors import ErrorBody
-from guestwire.gateway.limits import CreationLimits, address_key
+from guestwire.gateway.limits import ArrivalLimits, CreationLimits, address_key
 from guestwire.gateway.log import SessionLog, SessionRow, SessionState
 from guestwire.gateway.masking import Masker
 from guestwire.gateway.metrics import Metrics
-from guestwire.gateway.origins import may_use
+from guestwire.gateway.origins import is_loopback_host, may_use
 from guestwire.gateway.relay.downstream import Downstream
 from guestwire.gateway.relay.farewell import SayFarewell
 from guestwire.gateway.relay.interface import FailPoint, UpstreamFactory, no_fail_point
@@ -56,6 +56,9 @@ MOST_HALF_ERASED = 1000
 DRAIN_S = 2.0
 """What the guests have said gets this long to be kept, and browsers to answer the close."""
 
+ARRIVALS_PER_TAB = 12.0
+"""So often a minute each tab of a session may say hello: four times as often as back-off does, and a few reloads."""
+
 MOVE_WITHIN_S = 5.0
 """Browsers that are asked to move come back spread over this time."""
 
@@ -85,6 +88,7 @@ class Hub:
         self.tokens = SessionTokens(log, clock, ttl_s=settings.session_ttl_s)
         self.max_tabs = settings.max_tabs
         self.creations = CreationLimits(settings)
+        self.arrivals = ArrivalLimits(per_minute=ARRIVALS_PER_TAB * settings.max_tabs)
         self._settings = settings
         self._mask = Masker(mask=settings.mask, mask_patterns=settings.mask_patterns).apply
         self._log = log
@@ -178,6 +182,7 @@ class Hub:
             host=request.headers.get("host", ""),
             scheme="http",
             allowed=frozenset(self._settings.allowed_origins),
+            is_loopback=is_loopback_host(self._settings.host),
         ):
             return self._refuse("origin-not-allowed")
         address = address_key(request.client_host)

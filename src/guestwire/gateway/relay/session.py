@@ -153,7 +153,7 @@ class RelaySession:
         self._has_started = False
         self._left: dict[object, tuple[int, float]] = {}
         self.readers: set[Reader] = set()
-        self._closing: set[Reader] = set()  # one too many; what they have said may be on its way
+        self._closing: set[Reader] = set()  # one too many, or gone already; what they have said may be on its way
         self.read_seq = 0
         self.trimmed_head = -1
         """The head when the log was last found to be short enough."""
@@ -235,6 +235,10 @@ class RelaySession:
         elif self._starts_at_open and not self.has_ended:
             self._start()
         return is_first
+
+    def wait_for(self, reader: Reader) -> None:
+        """Stay in memory for a connection that has closed before it could join, until it leaves."""
+        self._closing.add(reader)
 
     def leave(self, reader: Reader) -> None:
         """Remove a connection; leaving ends nothing."""

@@ -402,8 +402,14 @@ class RelayConnection:
                 self._take(text, now)
 
     def closed(self) -> None:
-        """Note that the socket is closed, whoever closed it."""
+        """Note that the socket is closed, whoever closed it; what a plain client said before it left is still said."""
+        held = self._held if self.is_plain and self._state is RelayState.CHECKING else []
+        self._held = []
+        for text, at in held:
+            self._take(text, at)
+        said = [*self._commands] if held else []
         self._be_closed()
+        self._commands = said
 
     # --- from the session ---------------------------------------------------------------------------------------------
 

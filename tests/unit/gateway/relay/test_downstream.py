@@ -272,6 +272,64 @@ async def test_who_is_let_in(tmp_path: Path) -> None:
         assert await knock() == "busy"
 
 
+async def test_a_name_that_was_made_to_point_here_is_not_let_in(tmp_path: Path) -> None:
+    """DNS rebinding: a page's Origin and Host agree, and yet neither is this machine's; REST refuses it as well."""
+    cases = [
+        ("127.0.0.1", "http://evil.example:8000", False),
+        ("127.0.0.1", "http://localhost:8000", True),
+        ("127.0.0.1", "https://chat.example", True),
+        ("0.0.0.0", "http://chat.example:8000", True),
+    ]
+    for number, (host, origin, is_let_in) in enumerate(cases):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with place(folder, host=host) as here:
+            headers = {"host": origin.partition("//")[2], "origin": origin}
+            answer = await here.hub.authorise(UpgradeRequest("/ws", {}, headers, "127.0.0.1"))
+            assert isinstance(answer, Downstream) is is_let_in, origin
+
+
+async def test_nobody_floods_a_session_with_replays(tmp_path: Path) -> None:
+    """Each hello may read all that is kept: after a minute's worth they are told when to come back."""
+    async with place(tmp_path, max_tabs=2) as here:
+        sockets = []
+        for _ in range(25):
+            connection, socket = await here.join()
+            sockets.append(socket)
+            connection.closed(1001)
+        assert [socket.close_code for socket in sockets] == [None] * 24 + [4429]
+        assert sockets[-1].kinds == ["error"]
+        assert (sockets[-1].frames[0]["code"], sockets[-1].frames[0]["retryAfter"]) == ("rate-limited", 3.0)
+        here.clock.advance(3)
+        _, socket = await here.join()
+        assert "synced" in socket.kinds
+
+
+async def test_a_client_of_the_tutorial_may_speak_and_leave(tmp_path: Path) -> None:
+    """All it has said is accepted, though its session was still being looked up when it closed."""
+    async with place(tmp_path) as here:
+        query = {"sessionId": SID, "token": here.token.reveal()}
+        connection = await here.hub.authorise(UpgradeRequest("/ws", query))
+        assert isinstance(connection, Downstream)
+        connection.opened(HeldSocket())
+        for number in range(20):
+            say(connection, type="message", text=f"m{number}")
+        connection.closed(1001)
+
+        async def texts() -> list[str]:
+            page = await here.log.read(SID, 0)
+            assert page is not None
+            return [json.loads(record.body)["text"] for record in page.records]
+
+        async def are_all_there() -> bool:
+            return len(await texts()) == 20
+
+        await eventually(are_all_there)
+        assert await texts() == [f"m{number}" for number in range(20)]
+        assert here.upstream.calls[:2] == ["start", "wake"]
+        await eventually(lambda: not next(iter(here.hub._sessions.values()))._closing)
+
+
 @pytest.mark.parametrize("options", [{"max_connections": 3}, {"max_connections_per_address": 3}], ids=["all", "one"])
 async def test_the_caps_hold_for_those_that_come_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]

@@ -477,6 +477,21 @@ def test_plain_begins_at_the_first_record_or_at_what_comes() -> None:
     assert later.core.cursor == 3
 
 
+def test_what_a_plain_client_said_and_left_is_said() -> None:
+    """Its pair was good already; a client that said hello has its answer to wait for, and comes back."""
+    plain, other = Browser(is_plain=True), Browser().hello()
+    other.core.commands()
+    for browser in (plain, other):
+        for text in ("one", "two"):
+            browser.say({"type": "message", "text": text})
+        browser.core.closed()
+        browser.core.admitted(epoch=EPOCH, floor=0, head=0)
+        assert browser.drain() == []
+    said = plain.core.commands()
+    assert [command.text for command in said if isinstance(command, SendMessage)] == ["one", "two"]
+    assert other.core.commands() == plain.core.commands() == []
+
+
 def test_plain_knows_no_extensions() -> None:
     browser = Browser(is_plain=True).admit()
     for kind in ("ping", "start-new", "clear", "stay"):
