@@ -30,6 +30,7 @@ __all__ = [
     "NotAllowed",
     "Problem",
     "error_response",
+    "guests_problem",
     "show_http_exception",
     "show_problem",
     "upstream_problem",
@@ -79,6 +80,18 @@ def upstream_problem(error: ChatError) -> ChatError:
             return Problem(code="upstream-scope-missing" if is_scope else "upstream-auth-failed")
         case _:
             return Problem(code="upstream-invalid")
+
+
+# What a guest can act on, or must know of, though it is the provider that says it.
+_GUESTS = frozenset(
+    {"busy", "conversation-ended", "rate-limited", "read-only", "refused-by-deployment", "sign-in-needed"}
+)
+
+
+def guests_problem(error: ChatError) -> ChatError:
+    """Say to a browser why the provider did not do what the guest asked for, or why it could not be asked."""
+    is_guests = error.code in _GUESTS or error.code.startswith(("attachment", "upstream-"))
+    return error if is_guests and ERRORS[error.code].http_status is not None else upstream_problem(error)
 
 
 def error_response(

@@ -17,6 +17,7 @@ from guestwire.client.tokens import TokenSource
 from guestwire.errors import ChatError, RateLimited, SessionExpired
 from guestwire.gateway.context import context_id
 from guestwire.gateway.errors import Problem, upstream_problem
+from guestwire.gateway.identity import IdentityCheck
 from guestwire.gateway.limits import AddressLimits
 from guestwire.gateway.metrics import Metrics
 from guestwire.model.ids import SessionId
@@ -24,14 +25,14 @@ from guestwire.model.secret import Secret
 from guestwire.net.clock import Clock
 from guestwire.net.logs import get_logger
 from guestwire.net.transport import Transport
-from guestwire.protocols.guest_session.rest import SESSIONS_PATH, SessionAnswer, parse_session_request
+from guestwire.protocols.guest_session.rest import SESSIONS_PATH, SessionAnswer, parse_gateway_request
 from guestwire.protocols.guest_session.session import GuestDetails, GuestSession
 from guestwire.settings import GatewaySettings
 
 __all__ = ["CHECKS_BURST", "CHECKS_PER_MINUTE", "MAX_ID_CHARS", "SessionRoutes", "bearer_token", "read_json"]
 
-MAX_BODY_BYTES = 16 * 1024
-"""Three members of 256 characters are at most 3 KiB, escaped at most 5."""
+MAX_BODY_BYTES = 48 * 1024
+"""Who the guest is has at most 5 KiB, what the site tells about it 12, its identity 8 and what it signed in with 8."""
 
 BODY_S = 10.0
 """A body must be there in this time; the head's is bounded by the server (net/uvicorn_protocols.py)."""
@@ -58,12 +59,17 @@ class SessionRoutes:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """Take what the calls need."""
+        """Take what the calls need; blocks where `identity_jwks_file` is read.
+
+        Raises:
+            ConfigError: See `IdentityCheck`.
+        """
         self._settings = settings
         self._transport = transport
         self._tokens = tokens
         self._clock = clock
         self._metrics = metrics
+        self._identity = IdentityCheck(settings)
         self._creations = AddressLimits(
             per_minute=settings.sessions_per_minute,
             burst=settings.sessions_burst,
@@ -84,7 +90,10 @@ class SessionRoutes:
 
     async def create(self, request: Request) -> Response:
         """Answer `POST /api/v2/chat/guestsessions`."""
-        details = parse_session_request(await read_json(request))
+        asked = parse_gateway_request(await read_json(request))
+        if asked.authorization is not None:
+            raise Problem(code="refused-by-deployment")
+        details = self._identity.applied(asked.details, asked.identity)
         self._limit(self._creations, request)
         with self._upstream("create-session", request):
             session = await create_guest_session(self._transport, self._tokens, self._settings.provider, details)

@@ -147,7 +147,7 @@ async def test_the_settings_socket_where_the_provider_names_none() -> None:
         (b'{"email":"nobody"}', "application/json", "bad-request"),
         (b'{"name":"%s"}' % (b"x" * 257), "application/json", "bad-request"),
         (b"\xff", "application/json", "bad-request"),
-        (b'{"name":"%s"}' % (b"x" * 20_000), "application/json", "too-large"),
+        (b'{"name":"%s"}' % (b"x" * 60_000), "application/json", "too-large"),
         (b"{}", "text/plain", "unsupported-media-type"),
         (b"name=x", "application/x-www-form-urlencoded", "unsupported-media-type"),
         (b"", "", "unsupported-media-type"),

@@ -41,7 +41,7 @@ async def test_a_message_all_the_way_and_a_reload(tmp_path: Path) -> None:
     """POST, hello, send, accepted, delivered, an answer; a reload with nothing gets all, with a position the rest."""
     async with relay_world(tmp_path) as world:
         guest = await world.create(b'{"name":"Ada"}')
-        assert guest.answer["extensions"] == ["typing", "end", "hello", "resume", "receipts"]
+        assert guest.answer["extensions"] == ["typing", "end", "hello", "resume", "receipts", "content"]
         assert guest.answer["webSocketUrl"] == guest.socket_url
         assert guest.answer["expiresIn"] == 86_400
         tab = await guest.open()

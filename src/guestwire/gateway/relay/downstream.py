@@ -23,9 +23,11 @@ from guestwire.net.logs import get_logger
 from guestwire.net.websocket import Socket
 from guestwire.protocols.guest_session.relay import (
     CheckPair,
+    ClearConversation,
     CloseSocket,
     NoteRead,
     NoteSeen,
+    ProlongSession,
     RefuseMessage,
     RelayCommand,
     RelayConnection,
@@ -156,6 +158,11 @@ class Downstream:
         self._core.session_ended(at_seq, self._clock.now())
         self._settle()
 
+    def show_session(self, frame: str) -> None:
+        """Show what the provider's session offers now."""
+        self._core.show_session(frame)
+        self._settle()
+
     def session_reopened(self) -> None:
         """Stay open: the guest started anew."""
         self._core.session_reopened()
@@ -234,6 +241,9 @@ class Downstream:
             case NoteRead(seq):
                 self._active_at = self._clock.now()
                 session.note_read(seq)
+            case ProlongSession():
+                self._active_at = self._clock.now()
+                session.guest_stays()
             case ReportHead() if (found := session.log.recent(session.sid, self._core.cursor, 1)) is not None:
                 self._report(found[0].head)
             case _:
@@ -313,7 +323,7 @@ class Downstream:
                 assert client_id is not None  # noqa: S101 - made above
                 self._active_at = self._clock.now()
                 self._core.sending(client_id)
-                self._core.accepted(await session.accept(client_id, command.text, command.content))
+                self._core.accepted(await session.accept(client_id, command.text, command.content, command.in_reply_to))
                 self._hub.metrics.messages_accepted.inc()
             case EndConversation():
                 await session.guest_ends()
@@ -323,6 +333,8 @@ class Downstream:
                     raise RateLimited(retry_after_s=wait_s)  # it costs the provider as much as a new session
                 await session.starts_new()
                 self._core.done()
+            case ClearConversation():
+                await session.guest_clears()
             case ReportHead():
                 self._report((await session.log.head(session.sid)).head)
             case _:
@@ -351,6 +363,8 @@ class Downstream:
         self._core.admitted(epoch=position.epoch, floor=position.floor, head=position.head, is_first=is_first)
         if session.ended_at is not None:
             self._core.session_ended(session.ended_at, self._clock.now())
+        if not self.is_plain and (offered := session.session_frame()) is not None:
+            self._core.show_session(offered)
         if self._core.mode is not None:
             self._hub.metrics.connections_admitted.labels(self._core.mode).inc()
         self._settle()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import random
+import secrets
 import uuid
 from collections import Counter
 from collections.abc import Collection, Coroutine
@@ -22,9 +23,11 @@ from guestwire.gateway.masking import Masker
 from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.origins import is_loopback_host, may_use
 from guestwire.gateway.relay.downstream import Downstream
+from guestwire.gateway.relay.envelope import Envelope
 from guestwire.gateway.relay.farewell import SayFarewell
 from guestwire.gateway.relay.interface import FailPoint, UpstreamFactory, no_fail_point
-from guestwire.gateway.relay.session import TAB_KEPT_S, RelaySession, pack_details
+from guestwire.gateway.relay.sealed import KEY_BYTES
+from guestwire.gateway.relay.session import TAB_KEPT_S, RelaySession
 from guestwire.gateway.relay.tokens import Pair, SessionTokens, now_ms, token_hash
 from guestwire.model.ids import SessionId
 from guestwire.model.secret import Secret
@@ -32,7 +35,6 @@ from guestwire.net.backoff import full_jitter
 from guestwire.net.clock import Clock
 from guestwire.net.logs import get_logger
 from guestwire.net.websocket import Refusal, SocketHandler, UpgradeRequest
-from guestwire.protocols.guest_session.session import GuestDetails
 from guestwire.settings import GatewaySettings
 
 __all__ = ["Hub"]
@@ -92,6 +94,8 @@ class Hub:
         self._settings = settings
         self._mask = Masker(mask=settings.mask, mask_patterns=settings.mask_patterns).apply
         self._log = log
+        self.envelope = Envelope([secrets.token_bytes(KEY_BYTES)])
+        """Seals what only we may read; with keys that outlive the process once it has `start`ed with them."""
         self._upstreams: UpstreamFactory | None = None
         self._farewell: SayFarewell | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -116,18 +120,26 @@ class Hub:
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
-    async def start(self, upstreams: UpstreamFactory, farewell: SayFarewell | None = None) -> None:
+    async def start(
+        self,
+        upstreams: UpstreamFactory,
+        farewell: SayFarewell | None = None,
+        *,
+        envelope: Envelope | None = None,
+    ) -> None:
         """Take up the sessions that an earlier gateway left open, a few a second, and begin the upkeep.
 
         Args:
             upstreams: Makes each session's way to the provider.
             farewell: Ends the provider's conversation of a session that was erased.
+            envelope: Seals what only we may read; without it, until we stop.
 
         Raises:
             LogUnavailable: The log can't be read.
         """
         self._upstreams = upstreams
         self._farewell = farewell
+        self.envelope = envelope or self.envelope
         rows = await self._log.open_sessions()
         self._rng.shuffle(rows)
         self._untrimmed = dict.fromkeys((row.sid for row in rows), self.clock.now() + TAB_KEPT_S)
@@ -235,8 +247,8 @@ class Hub:
 
     # --- sessions -----------------------------------------------------------------------------------------------------
 
-    async def create(self, sid: SessionId, details: GuestDetails, *, epoch: str) -> None:
-        """Add a session.
+    async def create(self, sid: SessionId, details: bytes, *, epoch: str) -> None:
+        """Add a session; `details` are those of `guest_details.pack_details`.
 
         Raises:
             SessionExists: There is one of this `sid`.
@@ -246,7 +258,7 @@ class Hub:
         row = SessionRow(
             sid=sid,
             epoch=epoch,
-            details=pack_details(details),
+            details=details,
             created_ms=now,
             expires_ms=now + self.tokens.ttl_ms + self._retention_ms,
         )
@@ -355,6 +367,7 @@ class Hub:
             self._log,
             self._upstreams,
             clock=self.clock,
+            envelope=self.envelope,
             retention_s=self._retention_ms / 1000,
             lives_s=(self.tokens.ttl_ms + self._retention_ms) / 1000,
             starts_at_open=self._settings.upstream_start == "open",

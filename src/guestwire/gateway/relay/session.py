@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-from guestwire.errors import ERRORS, LocalProtocolError, LogUnavailable, MessageRejected
+from guestwire.errors import ERRORS, ChatError, LocalProtocolError, LogUnavailable, MessageRejected
 from guestwire.gateway.log import NewRecord, Outgoing, SessionLog, SessionRow, SessionState
 from guestwire.gateway.relay import bodies
+from guestwire.gateway.relay.attachment_links import AttachmentLinks, FileRef
+from guestwire.gateway.relay.envelope import Envelope
+from guestwire.gateway.relay.guest_details import unpack_details, unsealed_authorization
 from guestwire.gateway.relay.interface import (
-    Authorization,
     FailPoint,
+    Offer,
+    ProviderFile,
+    Upload,
     Upstream,
     UpstreamFactory,
     no_fail_point,
 )
+from guestwire.gateway.relay.offers import is_news, session_frame
 from guestwire.gateway.relay.tokens import now_ms
 from guestwire.model.content import ContentItem
 from guestwire.model.events import (
@@ -37,8 +43,7 @@ from guestwire.model.events import (
 from guestwire.model.ids import ClientId, SessionId
 from guestwire.net.clock import Clock
 from guestwire.protocols.guest_session.relay import VolatileFrame
-from guestwire.protocols.guest_session.rest import SessionRequest
-from guestwire.protocols.guest_session.session import GuestDetails
+from guestwire.protocols.guest_session.session import Authorization, GuestDetails
 from guestwire.protocols.guest_session.wire import (
     MAX_TEXT_BYTES,
     ConversationUpdateFrame,
@@ -47,7 +52,7 @@ from guestwire.protocols.guest_session.wire import (
     TypingFrame,
 )
 
-__all__ = ["Reader", "RelaySession", "pack_details"]
+__all__ = ["Reader", "RelaySession"]
 
 TAB_KEPT_S = 600.0
 """So long after a tab has gone the records that it lacks are kept for it (reliability 2.7)."""
@@ -60,6 +65,12 @@ TYPING_EVERY_S = 3.0
 
 PROLONGED_IN_PARTS = 48
 """What the provider says prolongs a chat, but not with every record: after so large a part of its life."""
+
+STAY_EVERY_S = 10.0
+"""All tabs together keep the provider's session alive at most so often."""
+
+CLEARED = "cleared"
+"""Reason of the end of a conversation that was forgotten [D]."""
 
 _LOOK_BACK = 100
 """Records of the end of a log that are searched for the conversation's state when a session is taken up, …"""
@@ -92,6 +103,9 @@ class Reader(Protocol):
     def session_reopened(self) -> None:
         """A new conversation has begun."""
 
+    def show_session(self, frame: str) -> None:
+        """Show what the provider's session offers now, as text."""
+
     def close_for(self, error_code: str) -> None:
         """Close with the close code of an error."""
 
@@ -106,6 +120,7 @@ class RelaySession:
         upstreams: UpstreamFactory,
         *,
         clock: Clock,
+        envelope: Envelope,
         retention_s: float,
         lives_s: float,
         starts_at_open: bool = False,
@@ -121,6 +136,8 @@ class RelaySession:
         Args:
             row: As the log has it.
             upstreams: Makes the way to the provider.
+            clock: The time.
+            envelope: Seals what only we may read.
             retention_s: How long the session is kept after its end.
             lives_s: How long it is kept from its last record on when nobody comes back.
             starts_at_open: Go to the provider with the first connection; otherwise with the first message.
@@ -144,7 +161,13 @@ class RelaySession:
         self._mask = mask
         self._on_end = on_end
         self._on_settled = on_settled
+        self._envelope = envelope
         self._typed_at: float | None = None
+        self._stayed_at: float | None = None
+        self._told: tuple[Offer | None, bool] = None, False
+        self._cleared_at: int | None = None
+        self._clearing = asyncio.Lock()
+        self._users = 0
         self._last_update: ConversationUpdated | None = None
         self._newest_order_key: str | None = None
         self._ended_at: int | None = row.head if row.state is SessionState.ENDED else None
@@ -175,17 +198,18 @@ class RelaySession:
     @property
     def details(self) -> GuestDetails:
         """Who the guest is."""
-        return unpack_details(self._row.details)
+        return unpack_details(self._row.details).guest
 
     @property
     def attributes(self) -> Mapping[str, str]:
         """See `SessionLink.attributes`."""
-        return {}
+        return unpack_details(self._row.details).attributes
 
     @property
     def authorization(self) -> Authorization | None:
         """See `SessionLink.authorization`."""
-        return None
+        sealed = unpack_details(self._row.details).authorization
+        return None if sealed is None else unsealed_authorization(sealed, self._envelope)
 
     @property
     def provider_ref(self) -> bytes:
@@ -210,8 +234,17 @@ class RelaySession:
     @property
     def can_be_dropped(self) -> bool:
         """Whether nobody would miss it from memory."""
-        is_used = self.readers or self._closing or self._restarting.locked()
+        is_used = self.readers or self._closing or self._users or self._restarting.locked()
         return not is_used and (self.has_ended or not self._has_started)
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep it in memory: there must never be two of it."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
 
     # --- browsers -----------------------------------------------------------------------------------------------------
 
@@ -259,7 +292,13 @@ class RelaySession:
         seen = [reader.seen for reader in self.readers] + [seq for seq, _ in self._left.values()]
         return min((seq for seq in seen if seq is not None), default=None)
 
-    async def accept(self, client_id: ClientId, text: str, content: tuple[ContentItem, ...] = ()) -> ReceiptFrame:
+    async def accept(
+        self,
+        client_id: ClientId,
+        text: str,
+        content: tuple[ContentItem, ...] = (),
+        in_reply_to: str | None = None,
+    ) -> ReceiptFrame:
         """Take a guest's message; when this returns it is durable, and the provider gets it in its turn.
 
         Raises:
@@ -277,8 +316,10 @@ class RelaySession:
         accepted = await self._log.accept(
             self.sid,
             client_id,
-            bodies.outgoing_body(text, content),
-            bodies.guest_message(self.sid, client_id, text, content, self._clock.utc()),
+            bodies.outgoing_body(text, content, in_reply_to),
+            bodies.guest_message(
+                self.sid, client_id, text, content, self._clock.utc(), in_reply_to=in_reply_to, shown=self._shown
+            ),
         )
         self._fail_point("after-accept")
         if not self.has_ended:
@@ -325,6 +366,51 @@ class RelaySession:
             elif self._reopened_at is None or (await self._log.head(self.sid)).head != self._reopened_at:
                 raise LocalProtocolError("Expected start-new after the end of the conversation, got it before.")
 
+    def guest_stays(self) -> None:
+        """Keep the provider's session from expiring; not more often than it can help."""
+        now = self._clock.now()
+        is_due = self._stayed_at is None or now - self._stayed_at >= STAY_EVERY_S
+        if self._has_started and not self.has_ended and is_due:
+            self._stayed_at = now
+            self._upstream.stay()
+
+    async def guest_clears(self) -> None:
+        """Have the conversation forgotten, at the provider and here: what is left is that it was.
+
+        Raises:
+            ChatError: The provider does not forget it, so nothing was forgotten.
+            SessionGone: The session was erased.
+            LogUnavailable: It was not kept.
+        """
+        if self._cleared_at is not None and self._cleared_at == self._ended_at:
+            return
+        offer = self._upstream.offer
+        if offer is None or "clear" not in offer.features:
+            raise ChatError(code="refused-by-deployment")
+        if self._has_started or self.provider_ref:
+            await self._upstream.clear()
+        await self._clear()
+
+    async def attach(self, upload: Upload) -> tuple[ProviderFile, str]:
+        """Pass a file of the guest's on to the provider; see `Upstream.attach`.
+
+        Returns:
+            The file, and its address for browsers.
+        """
+        self._start()
+        file = await self._upstream.attach(upload)
+        ref = FileRef(sid=self.sid, id=file.id, url=file.url, name=upload.name, mime=upload.file_type)
+        return file, self._links.path(ref)
+
+    def session_frame(self) -> str | None:
+        """Return what a browser is told about the provider's session at its welcome; None for nothing."""
+        offer = self._upstream.offer
+        if offer is None:
+            return None
+        if not self.readers:
+            self._told = offer, self.has_ended
+        return session_frame(offer, has_ended=self.has_ended)
+
     def note_read(self, seq: int) -> None:
         """Note what the guest has read in some tab."""
         self.read_seq = max(self.read_seq, seq)
@@ -348,6 +434,8 @@ class RelaySession:
         """Read from the log what tells a provider's repetitions from news, and late messages from new ones."""
         await self._find_update()
         await self._find_order()
+        if self._cleared_at is not None and self._row.floor + 1 < self._cleared_at == self._ended_at:
+            await self._forget_before(self._cleared_at)  # a gateway before us stopped in between
 
     async def _find_order(self) -> None:
         # Backwards to the first one that was not late: when it was recorded it was the newest, and it still is.
@@ -367,6 +455,8 @@ class RelaySession:
             for record in page.records:
                 if record.kind == "conversation-update":
                     frame = msgspec.json.decode(record.body, type=ConversationUpdateFrame)
+                    is_cleared = frame.status == ConversationStatus.ENDED and frame.reason == CLEARED
+                    self._cleared_at = record.seq if is_cleared else None
                     if frame.status in set(ConversationStatus):
                         self._last_update = ConversationUpdated(
                             status=ConversationStatus(frame.status), agent_name=frame.agent_name
@@ -380,14 +470,19 @@ class RelaySession:
         for event in events:
             match event:
                 case Message():
-                    record = bodies.message_record(event, self._new_id(), self._clock.utc(), newest_order_key=newest)
+                    record = bodies.message_record(
+                        event, self._new_id(), self._clock.utc(), newest_order_key=newest, shown=self._shown
+                    )
                     records.append(record)
                     if not record.late:
                         newest = record.order_key or newest
                 case ConversationUpdated() if event.status is ConversationStatus.ENDED:
                     await self._append(records, last, newest)
                     records = []
-                    await self._end(event)
+                    if event.reason == CLEARED:
+                        await self._clear(event)
+                    else:
+                        await self._end(event)
                 case ConversationUpdated():
                     if not bodies.is_volatile(event) and not _says_nothing_new(event, last):
                         records.append(bodies.conversation_record(event, self._new_id()))
@@ -411,6 +506,13 @@ class RelaySession:
 
     def offer_changed(self) -> None:
         """See `SessionLink.offer_changed`."""
+        offer, (told, had_ended) = self._upstream.offer, self._told
+        if offer is None or not self.readers or (self.has_ended == had_ended and not is_news(offer, told)):
+            return
+        self._told = offer, self.has_ended
+        frame = session_frame(offer, has_ended=self.has_ended)
+        for reader in tuple(self.readers):
+            reader.show_session(frame)
 
     async def aclose(self) -> None:
         """Stop the upstream; the conversation goes on."""
@@ -422,7 +524,39 @@ class RelaySession:
         self._has_started = True
         self._upstream.start()
 
+    @property
+    def _links(self) -> AttachmentLinks:
+        return AttachmentLinks(self._envelope)
+
+    def _shown(self, content: Sequence[ContentItem]) -> list[dict[str, object]]:
+        """Return what browsers get of a message's content: our addresses of files that the provider knows."""
+        if not content or self._upstream.offer is None:
+            return bodies.as_it_came(content)
+        return self._links.rewritten(self.sid, content)
+
+    async def _clear(self, event: ConversationUpdated | None = None) -> None:
+        """Forget all records but one that says so, and reset every reader."""
+        if event is None:
+            event = ConversationUpdated(status=ConversationStatus.ENDED, reason=CLEARED)
+        async with self._clearing:
+            if self._cleared_at is not None and self._cleared_at == self._ended_at:
+                return
+            if self.has_ended:
+                self._ended_at = (
+                    await self._log.append(self.sid, [bodies.conversation_record(event, self._new_id())])
+                )[-1]
+            else:
+                await self._end(event)
+            await self._forget_before(self._ended_at or 0)
+
+    async def _forget_before(self, seq: int) -> None:
+        self._fail_point("before-clear")
+        await self._log.trim(self.sid, seq)
+        await self._log.bump_epochs(self.sid)
+        self._cleared_at = seq
+
     async def _reopen(self) -> None:
+        ref = self._upstream.ref_for_new()
         await self._upstream.aclose()  # it has nothing to say any more, and must not say it in the new conversation
         update = ConversationUpdated(status=ConversationStatus.WAITING)
         record = bodies.conversation_record(update, self._new_id())
@@ -431,13 +565,16 @@ class RelaySession:
         seq = await self._log.reopen(self.sid, record, expires_ms=expires_ms)
         self._fail_point("after-append")
         self._reopened_at = seq or (await self._log.head(self.sid)).head
-        self._row = msgspec.structs.replace(self._row, state=SessionState.OPEN, provider_ref=b"")
+        if ref:
+            await self._log.set_provider(self.sid, ref)
+        self._row = msgspec.structs.replace(self._row, state=SessionState.OPEN, provider_ref=ref)
         self._ended_at = None
         self._last_update = update
         self._has_started = False
         self._upstream = self._upstreams(self)
         for reader in tuple(self.readers):
             reader.session_reopened()
+        self.offer_changed()
         # What another tab said as soon as the log took it.
         if self._starts_at_open or await self._log.next_outgoing(self.sid) is not None:
             self._start()
@@ -485,6 +622,7 @@ class RelaySession:
             self._ended_at = (await self._log.head(sid)).head
         for reader in tuple(self.readers):
             reader.session_ended(self._ended_at)
+        self.offer_changed()
         self._on_end(self)
 
     async def _show(self, frame: VolatileFrame) -> None:
@@ -511,18 +649,3 @@ def _says_nothing_new(event: ConversationUpdated, last: ConversationUpdated | No
         and event.reason in {None, last.reason}
         and event.read_only in {None, last.read_only}
     )
-
-
-def pack_details(details: GuestDetails) -> bytes:
-    """Return what the log keeps about the guest."""
-    return msgspec.json.encode(
-        SessionRequest(name=details.name, email=details.email, external_contact_id=details.external_contact_id)
-    )
-
-
-def unpack_details(packed: bytes) -> GuestDetails:
-    """Return what `pack_details` packed."""
-    if not packed:
-        return GuestDetails()
-    request = msgspec.json.decode(packed, type=SessionRequest)
-    return GuestDetails(name=request.name, email=request.email, external_contact_id=request.external_contact_id)

@@ -12,6 +12,7 @@ from typing import Any
 from guestwire.gateway.log import NewRecord, SqliteSessionLog
 from guestwire.gateway.metrics import Metrics
 from guestwire.gateway.relay.downstream import Downstream
+from guestwire.gateway.relay.guest_details import pack_details
 from guestwire.gateway.relay.hub import Hub
 from guestwire.gateway.relay.interface import BasicUpstream, FailPoint, SessionLink, no_fail_point
 from guestwire.gateway.relay.tokens import now_ms
@@ -147,7 +148,7 @@ async def place(
 
         await hub.start(make)
         if is_new:
-            await hub.create(SID, GuestDetails(name="Ada"), epoch="e1")
+            await hub.create(SID, pack_details(GuestDetails(name="Ada")), epoch="e1")
         here = Place(hub, log, clock, await hub.tokens.issue(SID), metrics, upstreams)
         yield here
         for connection in tuple(hub._connections):
