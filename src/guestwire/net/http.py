@@ -37,6 +37,7 @@ from guestwire.errors import (
 )
 from guestwire.model.http import HttpAnswer, HttpRequest, retry_after_s
 from guestwire.net.streamed_body import StreamedBody
+from guestwire.net.transport import Download
 
 __all__ = ["HttpClient", "HttpSocket"]
 
@@ -152,6 +153,45 @@ class HttpClient:
             failure = self._translate(error, where)
         if streamed is not None and streamed.failure is not None:
             raise streamed.failure
+        raise failure
+
+    @contextlib.asynccontextmanager
+    async def download(self, request: HttpRequest) -> AsyncIterator[Download]:
+        """Read an answer piece by piece; see `transport.Downloads.download`."""
+        where = _where(request.method, request.url)
+        url = _parse(request.url, frozenset({"http", "https"}))
+        failure: ChatError | None = None
+        response: aiohttp.ClientResponse | None = None
+        try:
+            response = await self._pool().request(
+                request.method,
+                url,
+                headers=dict(request.headers),
+                allow_redirects=False,
+                timeout=self._limits_of_upload,
+            )
+        except _Redirected as redirect:
+            failure = RemoteProtocolError(
+                f"{where} answered with a redirect ({redirect.status}), which is never followed.", code="redirected"
+            )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = self._translate(error, where)
+        if response is None:
+            raise failure or ConnectFailed(f"{where}: no answer.")
+        try:
+            answer = HttpAnswer(response.status, _lower(response.headers.items()))
+            yield Download(answer, self._chunks(response, where))
+        finally:
+            response.close()  # the rest of it, if any, is not worth a connection
+
+    async def _chunks(self, response: aiohttp.ClientResponse, where: str) -> AsyncIterator[bytes]:
+        failure: ChatError
+        try:
+            async for chunk in response.content.iter_any():
+                yield chunk
+            return
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = self._translate(error, where)
         raise failure
 
     async def open_socket(self, url: str, *, origin: str | None = None) -> HttpSocket:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from guestwire.model.http import HttpAnswer, HttpRequest
 
-__all__ = ["ClientSocket", "Transport"]
+__all__ = ["ClientSocket", "Download", "Downloads", "Transport"]
 
 
 class ClientSocket(Protocol):
@@ -51,6 +53,31 @@ class ClientSocket(Protocol):
 
     async def aclose(self, code: int = 1000) -> None:
         """Close; does nothing when it is closed already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An answer that is being read.
+
+    Attributes:
+        answer: Its status and headers; the body is empty.
+        chunks: Its body, once, as it comes; raises `TransportError` when it breaks off or stops.
+    """
+
+    answer: HttpAnswer
+    chunks: AsyncIterator[bytes]
+
+
+class Downloads(Protocol):
+    """Large answers, read as they come."""
+
+    def download(self, request: HttpRequest) -> AbstractAsyncContextManager[Download]:
+        """Send a request and read its answer piece by piece; what is not read when it is left is never read.
+
+        Raises:
+            TransportError: As `Transport.send`.
+            RemoteProtocolError: The answer is no HTTP, or a redirect (`redirected`).
+        """
 
 
 class Transport(Protocol):
