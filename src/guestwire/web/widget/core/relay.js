@@ -144,10 +144,9 @@ export class RelayLink {
     if (seq !== undefined && event) return this.#record(seq, event, now);
     switch (frame?.type) {
       case "welcome":
-        // A second one only takes everything back: the guest has cleared the chat.
-        if (this.#isWelcome && frame.mode !== "reset") return {};
+        if (this.#isWelcome) return {};
         this.#isWelcome = true;
-        if (frame.mode === "reset") this.#restart(frame.epoch);
+        if (frame.mode === "reset") this.#epoch = frame.epoch;
         return { token: frame.token, maxTextBytes: frame.limits?.maxTextBytes };
       case "session":
         return { events: [termsOf(frame)] };
@@ -161,14 +160,6 @@ export class RelayLink {
         // What has no place in the log can't be held for one, and is old news after a reset.
         return event && (this.#epoch === undefined || event.type === "error") ? { events: [event] } : {};
     }
-  }
-
-  /** @param {string} epoch Of the log that comes. */
-  #restart(epoch) {
-    this.#epoch = epoch;
-    this.#heldSeq = undefined;
-    this.#held = [];
-    this.isLive = false;
   }
 
   /**

@@ -64,16 +64,20 @@ const SPANS = { "*": "bold", _: "italic", "~": "strike", "==": "mark" };
 /** Deeper than four kinds of delimiters can nest in earnest. */
 const MAX_DEPTH = 8;
 
+/**
+ * @typedef {object} Dialect
+ * @property {boolean} [markdown] Whether the dialect is on; else there are bare links only.
+ * @property {boolean} [isOutbound] Whether somebody else than the guest wrote it: they can highlight.
+ * @property {boolean} [escapes] Whether a backslash takes the next character's meaning; the platform does so also without the dialect.
+ */
+
 /** @typedef {{ mark: string } | { node: Exclude<RichNode, SpanNode> }} Atom */
 
 /**
  * Parse a message's text.
  *
  * @param {string} text
- * @param {object} [options]
- * @param {boolean} [options.markdown] Whether the dialect is on; else there are bare links only.
- * @param {boolean} [options.isOutbound] Whether somebody else than the guest wrote it: they can highlight.
- * @param {boolean} [options.escapes] Whether a backslash takes the next character's meaning; the platform does so also without the dialect.
+ * @param {Dialect} [dialect]
  * @returns {RichNode[]} Adjacent text nodes are one.
  */
 export function parseRichText(text, { markdown = false, isOutbound = false, escapes = markdown } = {}) {

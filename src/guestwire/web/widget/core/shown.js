@@ -124,9 +124,17 @@ export function reasonOf({ terms, transcript }) {
 export function answersIn(shown) {
   const answers = new Map();
   for (const { row } of shown) {
-    if (row.kind === "message" && row.from === "guest" && row.inReplyTo && row.state !== "failed") answers.set(row.inReplyTo, row);
+    if (row.kind !== "message" || row.from !== "guest" || row.state === "failed") continue;
+    const target = row.inReplyTo ?? row.content?.map(targetOf).find((id) => id !== undefined);
+    if (target !== undefined) answers.set(target, row);
   }
   return answers;
+}
+
+/** @param {any} item @returns {string | undefined} */
+function targetOf({ buttonResponse, form }) {
+  const id = (buttonResponse ?? form)?.originatingMessageId;
+  return typeof id === "string" ? id : undefined;
 }
 
 /**

@@ -22,6 +22,8 @@ export class Words {
   #full;
   /** Letters that run against the language's direction. */
   #foreign;
+  #slots;
+  #days;
 
   /**
    * @param {string} language A BCP 47 tag; one that Intl doesn't know means English.
@@ -36,6 +38,8 @@ export class Words {
     this.#times = new Intl.DateTimeFormat(lang, { hour: "numeric", minute: "2-digit" });
     this.#dates = new Intl.DateTimeFormat(lang, { weekday: "long", day: "numeric", month: "long" });
     this.#full = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "short" });
+    this.#slots = new Intl.DateTimeFormat(lang, { weekday: "long", day: "numeric", month: "long", hour: "numeric", minute: "2-digit" });
+    this.#days = new Intl.DateTimeFormat(lang, { dateStyle: "long", timeZone: "UTC" });
     this.#foreign = RIGHT_TO_LEFT_LANGUAGES.test(lang) ? LEFT_TO_RIGHT : RIGHT_TO_LEFT;
     this.#relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
   }
@@ -78,6 +82,23 @@ export class Words {
   /** @param {number} ms @returns {string} Everything, for a tooltip. */
   fullTime(ms) {
     return this.#full.format(ms);
+  }
+
+  /** @param {number} ms @returns {string} Day and time, without the year. */
+  slot(ms) {
+    return this.#slots.format(ms);
+  }
+
+  /** @param {string} iso yyyy-mm-dd @returns {string} That day, wherever the reader is. */
+  date(iso) {
+    return this.#days.format(Date.parse(`${iso}T00:00Z`));
+  }
+
+  /** @param {number} bytes */
+  size(bytes) {
+    const [unit, by] = bytes < 1000 ? ["byte", 1] : bytes < 1e6 ? ["kilobyte", 1000] : ["megabyte", 1e6];
+    const style = /** @type {const} */ ({ style: "unit", unit, maximumFractionDigits: by === 1e6 ? 1 : 0 });
+    return new Intl.NumberFormat(this.lang, style).format(bytes / Number(by));
   }
 
   /**

@@ -4,11 +4,14 @@
 
 /** @import { Announcement } from "../core/state.js" */
 /** @import { ContentItem } from "../core/types.js" */
+/** @import { Dialect } from "../core/richtext.js" */
 /** @import { Words } from "../core/words.js" */
 
+import { contentWords } from "../core/content.js";
+import { parseRichText, plainText } from "../core/richtext.js";
 import { CLOCK } from "../io/clock.js";
+import { queueWords } from "./chat-transcript.js";
 import { el } from "./dom.js";
-import { contentWords } from "./rich-content.js";
 import { nameOf } from "./view.js";
 
 /** A line is taken away after this, so that nobody comes across it while browsing. */
@@ -20,9 +23,10 @@ export class Announcer {
   /**
    * @param {Announcement} announcement
    * @param {Words} words
+   * @param {Dialect} dialect
    */
-  say(announcement, words) {
-    this.sayText(sentence(announcement, words));
+  say(announcement, words, dialect) {
+    this.sayText(sentence(announcement, words, dialect));
   }
 
   /** @param {string} text */
@@ -36,18 +40,24 @@ export class Announcer {
 /**
  * @param {Announcement} announcement
  * @param {Words} words
+ * @param {Dialect} dialect
  * @returns {string}
  */
-function sentence({ what, name, from, text, code, content = [] }, words) {
+function sentence({ what, name, from, text = "", code, content = [], queue }, words, dialect) {
   switch (what) {
     case "said":
-    case "late":
-      return words.say(what === "late" ? "say.late" : "say.message", { name: nameOf(words, from ?? "", name), text: text || inWords(content, words) });
+    case "late": {
+      const said = [plainText(parseRichText(text, { ...dialect, isOutbound: true })), content.length ? inWords(content, words) : ""];
+      const heard = said.filter(Boolean).join(". ") || words.say("content.unknown");
+      return words.say(what === "late" ? "say.late" : "say.message", { name: nameOf(words, from ?? "", name), text: heard });
+    }
+    case "queue":
+      return queueWords(words, queue);
     case "connected":
       return words.say("say.connected");
     case "failed":
     case "unconfirmed":
-      return words.say(`say.${what}`, { text: text ?? "" });
+      return words.say(`say.${what}`, { text });
     case "error":
       return errorWords(words, code ?? "unknown", text).join(" ");
     default:
@@ -56,13 +66,13 @@ function sentence({ what, name, from, text, code, content = [] }, words) {
 }
 
 /**
- * @param {ContentItem[]} content Of a message without text.
+ * @param {ContentItem[]} content
  * @param {Words} words
  */
 function inWords(content, words) {
   const { titles, choices } = contentWords(content);
   const said = choices.length ? [words.say("say.choices", { n: choices.length, list: choices.join(", ") })] : [];
-  return [...titles, ...said].join(". ") || words.say("content.unknown");
+  return [...titles, ...said].join(". ");
 }
 
 /**

@@ -36,11 +36,12 @@ export class ChatBannerElement extends HTMLElement {
       setAttributes(this, { hidden: true });
       return;
     }
-    const { level, code, text, waitS, action } = banner;
+    const { level, code, text, waitS, waitMin, action } = banner;
     const [title, next] = errorWords(words, code, text);
     setText(this.#title, title);
     setText(this.#next, next);
-    setText(this.#wait, waitS ? words.say(action === "dismiss" ? "wait.problem" : "wait.warning", { n: waitS }) : "");
+    const wait = waitMin ? words.say("wait.expiring", { n: waitMin }) : "";
+    setText(this.#wait, waitS ? words.say(action === "dismiss" ? "wait.problem" : "wait.warning", { n: waitS }) : wait);
     setText(this.#button, action ? words.say(action) : "");
     setAttributes(this.#button, { hidden: !action });
     setAttributes(this, { "data-level": level, "data-code": code, hidden: false });

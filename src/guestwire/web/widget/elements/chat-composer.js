@@ -1,7 +1,7 @@
 /** @import { View } from "./view.js" */
 
 import { MAX_TEXT_BYTES, utf8Length } from "../core/decode.js";
-import { composerMode } from "../core/shown.js";
+import { composerMode, reasonOf } from "../core/shown.js";
 import { el, icon, register, request, setAttributes, setText } from "./dom.js";
 
 /** From here on the counter shows what is left. */
@@ -35,6 +35,8 @@ export class ChatComposerElement extends HTMLElement {
   #ended = el("div", { class: "ended", part: "ended", hidden: true }, this.#endedText, this.#startNew);
   #mode = /** @type {ReturnType<typeof composerMode>} */ ("off");
   #maxTextBytes = MAX_TEXT_BYTES;
+  /** How many files are ready to go with the text, and whether others are on their way. */
+  #files = { ready: 0, isBusy: false };
   /** How near the text is to its limit: 0 far, 1 near, 2 over. */
   #nearness = 0;
   /** @type {View["words"] | undefined} */
@@ -60,6 +62,23 @@ export class ChatComposerElement extends HTMLElement {
       this.focus();
     });
     this.#startNew.addEventListener("click", () => request(this, "chat-start-new"));
+  }
+
+  /**
+   * Put what attaches files into its place.
+   *
+   * @param {HTMLElement} button
+   * @param {HTMLElement} tray
+   */
+  extend(button, tray) {
+    this.#form.prepend(button);
+    this.insertBefore(tray, this.#counter);
+  }
+
+  /** @param {{ ready: number, isBusy: boolean }} files */
+  set files(files) {
+    this.#files = files;
+    this.#showText();
   }
 
   /** What is typed and not sent. */
@@ -96,7 +115,8 @@ export class ChatComposerElement extends HTMLElement {
     const hint = mode === "on" ? "placeholder" : state.isEnding ? "ending" : isGivenUp(state) ? "failed" : "off";
     setAttributes(this.#input, { "aria-label": words.say("composer"), placeholder: words.say(`composer.${hint}`) });
     setAttributes(this.#send, { "aria-label": words.say("send"), title: words.say("send") });
-    setText(this.#endedText, words.say("ended"));
+    const reason = `ended.${reasonOf(state)}`;
+    setText(this.#endedText, words.say(words.has(reason) ? reason : "ended"));
     setText(this.#startNew, words.say("start-new"));
     setAttributes(this.#form, { hidden: mode === "ended" });
     setAttributes(this.#ended, { hidden: mode !== "ended" });
@@ -105,10 +125,15 @@ export class ChatComposerElement extends HTMLElement {
   }
 
   #submit() {
-    if (!this.isOn || !this.text.trim()) return;
+    if (this.isOn && this.#files.isBusy) request(this, "chat-announce", this.#words?.say("files.wait"));
+    if (!this.isOn || this.#isEmpty || this.#files.isBusy) return;
     if (!request(this, "chat-send", { text: this.text })) return;
     this.text = "";
     request(this, "chat-draft", "");
+  }
+
+  get #isEmpty() {
+    return !this.text.trim() && !this.#files.ready;
   }
 
   #showText() {
@@ -127,7 +152,7 @@ export class ChatComposerElement extends HTMLElement {
     if (nearness > this.#nearness) request(this, "chat-announce", words);
     this.#nearness = nearness;
     // Not `disabled`: a button that has the focus keeps it.
-    setAttributes(this.#send, { "aria-disabled": String(!this.isOn || !this.text.trim() || left < 0) });
+    setAttributes(this.#send, { "aria-disabled": String(!this.isOn || this.#isEmpty || this.#files.isBusy || left < 0) });
   }
 }
 

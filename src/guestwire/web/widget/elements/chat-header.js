@@ -4,7 +4,7 @@
 
 import { composerMode } from "../core/shown.js";
 import { shownStatus } from "../core/trouble.js";
-import { initialOf } from "./view.js";
+import { drawAvatar } from "./avatar.js";
 import { el, icon, register, request, setAttributes, setText } from "./dom.js";
 
 /**
@@ -23,8 +23,12 @@ export class ChatHeaderElement extends HTMLElement {
   #dot = el("span", { class: "status-dot", "aria-hidden": "true", hidden: true }, "·");
   #statusLine = el("p", { class: "status", part: "status" }, this.#status, " ", this.#dot, " ", el("span", { class: "status-with" }, this.#with));
   #end = el("button", { type: "button", class: "button quiet", part: "button end-button", hidden: true });
+  #clear = el("button", { type: "button", class: "menu-item", part: "menu-item clear-button" });
+  // In the top layer: Escape and a click beside it close it, the focus goes back, all by the browser.
+  #menu = el("div", { class: "menu", part: "menu", popover: "auto", id: "menu" }, this.#clear);
+  #more = el("button", { type: "button", class: "icon-button", part: "menu-button", popovertarget: "menu", hidden: true }, icon("more"));
   #wire = el("div", { class: "wire", part: "wire", "aria-hidden": "true" });
-  #initial = "";
+  #looks = "";
 
   connectedCallback() {
     if (this.firstChild) return;
@@ -33,14 +37,26 @@ export class ChatHeaderElement extends HTMLElement {
       this.#mark,
       el("div", { class: "names" }, this.#title, this.#statusLine),
       this.#end,
+      this.#more,
+      this.#menu,
       this.#wire,
     );
     this.#end.addEventListener("click", () => request(this, "chat-end"));
+    this.#clear.addEventListener("click", () => {
+      this.#menu.hidePopover();
+      request(this, "chat-clear");
+    });
+    this.#menu.addEventListener("beforetoggle", () => {
+      const { bottom, left, right } = this.#more.getBoundingClientRect();
+      const isRtl = getComputedStyle(this).direction === "rtl";
+      this.#menu.style.insetBlockStart = `${bottom + 4}px`;
+      this.#menu.style.insetInlineEnd = `${isRtl ? left : document.documentElement.clientWidth - right}px`;
+    });
   }
 
   /** @param {View} view */
   set view({ state, words, now, heading }) {
-    const { transcript, extensions } = state;
+    const { transcript, extensions, terms } = state;
     const mode = composerMode(state);
     const word = statusWord(state, now);
     const status = LOOKS[word] ?? shownStatus(state, now);
@@ -53,15 +69,21 @@ export class ChatHeaderElement extends HTMLElement {
     setAttributes(this.#wire, { "data-status": status });
     setText(this.#end, words.say("end"));
     setAttributes(this.#end, { hidden: mode !== "on" || !extensions.includes("end") });
-    this.#showInitial(transcript.agentName ?? "");
+    const canClear = terms.features.includes("clear") && extensions.includes("clear") && shownStatus(state, now) === "connected";
+    setText(this.#clear, words.say("clear"));
+    setAttributes(this.#more, { hidden: !canClear || !transcript.rows.length, "aria-label": words.say("menu"), title: words.say("menu") });
+    this.#showMark(transcript.agentName ?? "", state.agentAvatar);
   }
 
-  /** @param {string} name */
-  #showInitial(name) {
-    const initial = initialOf(name);
-    if (initial === this.#initial) return;
-    this.#initial = initial;
-    this.#mark.replaceChildren(initial || icon("wire"));
+  /**
+   * @param {string} name
+   * @param {string} [url]
+   */
+  #showMark(name, url) {
+    const looks = `${name} ${url ?? ""}`;
+    if (looks === this.#looks) return;
+    this.#looks = looks;
+    this.#mark.replaceChildren(...drawAvatar({ name, url }));
   }
 }
 

@@ -7,10 +7,11 @@
 /** @import { Words } from "../core/words.js" */
 
 import { parseRichText } from "../core/richtext.js";
-import { el, icon, request, setAttributes, setText } from "./dom.js";
-import { drawContent } from "./rich-content.js";
+import { drawAvatar } from "./avatar.js";
+import { el, request, setAttributes, setText } from "./dom.js";
+import { rich } from "./rich.js";
 import { drawRichText } from "./rich-text.js";
-import { initialOf, nameOf } from "./view.js";
+import { nameOf } from "./view.js";
 
 /**
  * What is to be drawn. `key` stays with a row for life.
@@ -24,6 +25,12 @@ import { initialOf, nameOf } from "./view.js";
  * @property {boolean} isFirst Of its group.
  * @property {boolean} isLast Of its group.
  * @property {boolean} isAnswerable Whether its choices can still be taken.
+ * @property {boolean} isPassed Whether the guest has said something after it.
+ * @property {MessageRow | undefined} answer What the guest has answered.
+ * @property {string | undefined} avatar
+ * @property {string | undefined} name
+ * @property {import("../core/richtext.js").Dialect} dialect
+ * @property {string} base The gateway's address.
  * @property {"failed" | "unconfirmed" | undefined} remedy What can be done about it.
  * @property {number} waitS Whole seconds until it is tried again; 0 when nobody has said.
  * @typedef {DayItem | NoticeItem | MessageItem} Item
@@ -48,6 +55,7 @@ export class RowView {
   #meta;
   /** @type {HTMLElement | undefined} */
   #chips;
+  #isRich = false;
 
   /**
    * @param {Item} item
@@ -55,13 +63,22 @@ export class RowView {
    */
   show(item, words) {
     const before = this.#item;
-    if (before && this.#words === words && isSame(before, item)) return;
+    if (before && this.#words === words && isSame(before, item) && !this.#isRicher(item)) return;
     const isNew = !before || this.#words !== words;
     this.#item = item;
     this.#words = words;
     if (item.kind === "message") this.#showMessage(item, words, isNew, before?.kind === "message" ? before : undefined);
     else if (item.kind === "notice") this.#showNotice(item.row, words);
     else this.#showDay(item);
+  }
+
+  /**
+   * Whether its content can be drawn now, and could not before.
+   *
+   * @param {Item} item
+   */
+  #isRicher(item) {
+    return item.kind === "message" && item.row.content !== undefined && !this.#isRich && rich.isLoaded;
   }
 
   /** @param {DayItem} item */
@@ -89,7 +106,7 @@ export class RowView {
    * @param {MessageItem} [before]
    */
   #showMessage(item, words, isNew, before) {
-    const { row, isFirst, isLast, isAnswerable } = item;
+    const { row, isFirst, isLast } = item;
     const side = row.from === "guest" ? "guest" : row.from === "bot" ? "bot" : "agent";
     setAttributes(this.element, {
       class: "row message",
@@ -99,14 +116,18 @@ export class RowView {
       "data-last": isLast,
       "data-state": row.state,
     });
-    // Whether choices can be taken, and what they answer, matters only where there may be choices.
+    // A reset brings the same again in other objects: what is half filled in stays.
     const isSaidAnew =
       isNew ||
       before?.row.text !== row.text ||
-      before.row.content !== row.content ||
-      (row.content !== undefined && (before.isAnswerable !== isAnswerable || before.row.id !== row.id));
-    if (isSaidAnew) this.#drawBody(row, side, words, isAnswerable);
-    this.#showSender(row, side, isFirst, words);
+      before.dialect.markdown !== item.dialect.markdown ||
+      before.dialect.escapes !== item.dialect.escapes ||
+      (row.content !== before.row.content && JSON.stringify(row.content) !== JSON.stringify(before.row.content)) ||
+      (row.content !== undefined && (before.answer?.content !== item.answer?.content || !before.answer !== !item.answer || before.row.providerId !== row.providerId)) ||
+      this.#isRicher(item);
+    if (isSaidAnew) this.#drawBody(item, side, words);
+    this.#showAnswerable(item);
+    this.#showSender(item, side, words);
     this.#showMeta(item, words);
     const parts = [this.#sender, this.#body, this.#meta, this.#chips].filter((part) => part !== undefined);
     if (parts.some((part, index) => this.element.children[index] !== part) || this.element.children.length > parts.length) {
@@ -115,45 +136,48 @@ export class RowView {
   }
 
   /**
-   * @param {MessageRow} row
+   * @param {MessageItem} item
    * @param {string} side
    * @param {Words} words
-   * @param {boolean} isAnswerable
    */
-  #drawBody(row, side, words, isAnswerable) {
-    const { cards, chips } = drawContent(row, words);
-    const parts = [];
-    const said = row.text || (cards || chips ? "" : words.say("content.unknown"));
-    if (said) {
-      const text = el("div", { class: "text", dir: "auto" }, ...drawRichText(parseRichText(said)));
-      parts.push(el("div", { class: "bubble", part: `bubble bubble-${side}` }, text));
-    }
-    if (cards) parts.push(cards);
-    for (const content of [cards, chips]) {
-      for (const button of content?.querySelectorAll("button") ?? []) button.disabled = !isAnswerable;
-    }
-    this.#body.replaceChildren(...parts);
-    // Chips are taken once; a card stays to be read, its buttons with it, and so do chips that are the whole message.
-    this.#chips = isAnswerable || !parts.length ? chips : undefined;
+  #drawBody({ row, answer, dialect, base }, side, words) {
+    const place = { words, base, to: row.providerId ?? row.id, answer };
+    const { parts, chips } = row.content ? rich.draw(row, place) : { parts: [], chips: undefined };
+    this.#isRich = rich.isLoaded;
+    // What can't be drawn shows its text.
+    const said = row.text || (parts.length || chips || (row.content && !this.#isRich) ? "" : words.say("content.unknown"));
+    const nodes = parseRichText(said, { ...dialect, isOutbound: side !== "guest" });
+    const text = el("div", { class: "text", dir: "auto" }, ...drawRichText(nodes));
+    const bubble = el("div", { class: "bubble", part: `bubble bubble-${side}` }, text);
+    this.#body.replaceChildren(...(said ? [bubble] : []), ...parts);
+    this.#chips = chips;
+  }
+
+  /** @param {MessageItem} item */
+  #showAnswerable({ isAnswerable, isPassed, answer }) {
+    for (const fields of this.#body.querySelectorAll("fieldset.answer")) setAttributes(fields, { disabled: !isAnswerable });
+    if (!this.#chips) return;
+    // Suggestions belong to what was said last: nobody took them, so they go, unless they are all there is.
+    const isOver = !isAnswerable || isPassed;
+    setAttributes(this.#chips, { disabled: isOver, hidden: isOver && !answer && this.#body.hasChildNodes() });
   }
 
   /**
-   * @param {MessageRow} row
+   * @param {MessageItem} item
    * @param {string} side
-   * @param {boolean} isFirst
    * @param {Words} words
    */
-  #showSender(row, side, isFirst, words) {
+  #showSender({ row, isFirst, name: given, avatar: url }, side, words) {
     if (!isFirst) {
       this.#sender = undefined;
       return;
     }
-    const name = nameOf(words, row.from, row.name);
+    const name = nameOf(words, row.from, given);
     this.#sender ??= el("p", { class: side === "guest" ? "hidden-text" : "sender" });
-    if (this.#sender.dataset.name === name) return;
-    this.#sender.dataset.name = name;
-    const avatar = el("span", { class: "avatar", part: "avatar", "aria-hidden": "true" });
-    avatar.append(side === "bot" ? icon("bot") : initialOf(name));
+    const looks = `${name} ${url ?? ""}`;
+    if (this.#sender.dataset.looks === looks) return;
+    this.#sender.dataset.looks = looks;
+    const avatar = el("span", { class: "avatar", part: "avatar", "aria-hidden": "true" }, ...drawAvatar({ name, url, isBot: side === "bot" }));
     this.#sender.replaceChildren(
       ...(side === "guest" ? [] : [avatar]),
       el("span", { class: "sender-name", dir: "auto" }, name),
@@ -190,7 +214,9 @@ export class RowView {
     const said = state ? words.say(`state.${state}`) + reason + wait : late ? words.say("state.late") : "";
     setText(/** @type {Element} */ (word.firstElementChild), said);
     setAttributes(word, { hidden: !said });
-    const names = remedy ? REMEDIES[remedy].map((name) => [name, words.say(name)]) : [];
+    // Files can't be taken back into the composer.
+    const ways = remedy ? REMEDIES[remedy].filter((name) => name !== "edit" || !row.content) : [];
+    const names = ways.map((name) => [name, words.say(name)]);
     // Only when they change: the focus may be on one.
     if (actions.textContent === names.map(([, label]) => label).join("")) return;
     actions.replaceChildren(...names.map(([name, label]) => remedyButton(name, label, row)));
@@ -221,6 +247,11 @@ function isSame(item, other) {
     item.isFirst === other.isFirst &&
     item.isLast === other.isLast &&
     item.isAnswerable === other.isAnswerable &&
+    item.isPassed === other.isPassed &&
+    item.answer === other.answer &&
+    item.avatar === other.avatar &&
+    item.name === other.name &&
+    item.dialect === other.dialect &&
     item.remedy === other.remedy &&
     item.waitS === other.waitS
   );

@@ -1,4 +1,4 @@
-/** @import { ChatEvent, ConnectionStatus, ContentItem, Guest, MessageRow } from "../core/types.js" */
+/** @import { ChatEvent, ConnectionStatus, ContentItem, Guest, MessageRow, Terms } from "../core/types.js" */
 /** @import { UiEvent, UiState } from "../core/state.js" */
 
 import { RejectedError } from "../core/connection.js";
@@ -12,17 +12,22 @@ import { CLOCK } from "../io/clock.js";
 import { ChatSession } from "../io/session.js";
 import { Memory } from "../io/storage.js";
 import en from "../locales/en.js";
+import { attachmentItems } from "../core/files.js";
+import { NO_TERMS } from "../core/terms.js";
 import { Announcer } from "./announcer.js";
 import { ChatBannerElement } from "./chat-banner.js";
 import { ChatComposerElement } from "./chat-composer.js";
 import { ChatHeaderElement } from "./chat-header.js";
 import { ChatTranscriptElement } from "./chat-transcript.js";
+import { ConfirmDialog } from "./confirm-dialog.js";
 import { el, register, setAttributes } from "./dom.js";
-import { EndDialog } from "./end-dialog.js";
-import { loadStyles } from "./styles.js";
+import { loadStyles, paint } from "./styles.js";
 
 /** Where this module came from is where the gateway is, unless `gateway` says otherwise. */
 const OWN_GATEWAY = new URL("../../", import.meta.url).href;
+
+/** How text is read where nobody has said how. */
+const PLAIN = {};
 
 /** Properties that are their attribute. @type {Record<string, string>} */
 const REFLECTED = {
@@ -67,6 +72,11 @@ const REFLECTED = {
  * @csspart day - A divider between days.
  * @csspart quick-replies - Suggested answers, each a `quick-reply`.
  * @csspart cards - Cards, each a `card` with `card-button`s.
+ * @csspart picker - A date or list picker; `form-content` is a form.
+ * @csspart files - Files of a message, each a `picture` or a `file`; `viewer` shows a picture large.
+ * @csspart earlier - The button that shows earlier messages.
+ * @csspart menu - What opens below `menu-button`, with `menu-item`s.
+ * @csspart attach-button - Attaches files; `tray` has those that go with the message, `drop` shows where to drop them.
  * @csspart banner - What stands in the way, with `banner-button`.
  * @csspart composer - The bottom: `form`, `field`, `input`, `send-button`, `counter`; `ended` and `start-button`.
  * @csspart button - Every button with words.
@@ -95,7 +105,7 @@ export class GuestChatElement extends HTMLElement {
   #state = INITIAL_STATE;
   #words = new Words("en", en);
   #announcer = new Announcer();
-  #dialog = new EndDialog();
+  #dialog = new ConfirmDialog();
   /** @type {{ header: ChatHeaderElement, transcript: ChatTranscriptElement, banner: ChatBannerElement, composer: ChatComposerElement } | undefined} */
   #parts;
   /** All that is going on while the element is in a page. @type {AbortController | undefined} */
@@ -104,6 +114,10 @@ export class GuestChatElement extends HTMLElement {
   #memory;
   /** @type {ChatSession | undefined} */
   #session;
+  /** Where files are attached, once that is allowed. @type {import("./attachments.js").Attachments | undefined} */
+  #attachments;
+  #isFetchingAttachments = false;
+  #dialect = {};
   /** @type {string | undefined} */
   #sessionId;
   /** @type {number | undefined} */
@@ -161,6 +175,16 @@ export class GuestChatElement extends HTMLElement {
     if (!this.#session) return;
     this.#dispatch({ type: "ending" });
     this.#session.end();
+  }
+
+  /** Have the conversation forgotten, here and at the provider, without asking. */
+  clear() {
+    this.#ask("clear");
+  }
+
+  /** Keep the session from expiring. */
+  stay() {
+    this.#ask("stay");
   }
 
   /** Start a new conversation, after an end in the same session where the gateway can; what was said stays above it. */
@@ -257,14 +281,19 @@ export class GuestChatElement extends HTMLElement {
     /** @type {Record<string, (event: CustomEvent) => void>} */
     const requests = {
       "chat-send": (event) => {
-        if (!this.#send(event.detail.text)) event.preventDefault();
+        const files = this.#attachments?.ready ?? [];
+        if (this.#send(event.detail.text, attachmentItems(files))) this.#attachments?.sent();
+        else event.preventDefault();
       },
       "chat-answer": ({ detail }) => {
-        this.#send(detail.text, detail.content);
+        this.#send(detail.text, detail.content, detail.inReplyTo);
       },
-      "chat-typing": () => this.#session?.typing(),
+      "chat-typing": () => {
+        const { terms } = this.#state;
+        if (terms === NO_TERMS || terms.features.includes("typing")) this.#session?.typing();
+      },
       "chat-resend": ({ detail }) => {
-        if (this.#send(detail.text, detail.content)) this.#replace(detail.clientId);
+        if (this.#send(detail.text, detail.content, detail.inReplyTo)) this.#replace(detail.clientId);
       },
       "chat-edit": ({ detail }) => this.#edit(detail),
       "chat-draft": ({ detail }) => {
@@ -272,7 +301,9 @@ export class GuestChatElement extends HTMLElement {
       },
       "chat-announce": ({ detail }) => this.#announcer.sayText(detail),
       "chat-scrolled": ({ detail }) => this.#dispatch({ type: "scrolled", ...detail }),
-      "chat-end": () => this.#askToEnd(),
+      "chat-end": () => this.#confirm("end", () => this.end()),
+      "chat-clear": () => this.#confirm("clear", () => this.clear()),
+      "chat-stay": () => this.stay(),
       "chat-start-new": () => {
         this.#wantsFocus = true;
         this.startNew();
@@ -323,6 +354,8 @@ export class GuestChatElement extends HTMLElement {
     this.#dispatch({ type: "restarted" });
     this.#session?.stop();
     this.#session = undefined;
+    this.#attachments?.close();
+    this.#attachments = undefined;
     this.#dialog.close();
     CLOCK.clearTimer(this.#timer);
   }
@@ -346,6 +379,7 @@ export class GuestChatElement extends HTMLElement {
   #take(event) {
     const { session } = /** @type {ChatSession} */ (this.#session);
     if (session && session.sessionId !== this.#sessionId) {
+      if (this.#sessionId !== undefined) this.#attachments?.forget();
       this.#sessionId = session.sessionId;
       this.#dispatch({ type: "session", extensions: session.extensions });
     }
@@ -355,6 +389,8 @@ export class GuestChatElement extends HTMLElement {
       const { status, error } = event;
       this.#tell("status", { status, ...(error && { error }) });
       if (status === "failed") this.#tell("error", error);
+    } else if (event.type === "terms") {
+      this.#obey(event);
     } else if (event.type === "message") {
       this.#tell("message", event);
     } else if (event.type === "error") {
@@ -365,6 +401,35 @@ export class GuestChatElement extends HTMLElement {
       if (this.#memory) this.#memory.draft = "";
       this.#tell("ended", { reason: event.reason });
     }
+  }
+
+  /**
+   * Do what the deployment says.
+   *
+   * @param {Terms} terms
+   */
+  #obey({ features, colour }) {
+    this.#dialect = { markdown: features.includes("markdown"), escapes: true };
+    paint(this.#root, colour);
+    if (features.includes("attachments") && !this.#attachments) this.#fetchAttachments();
+  }
+
+  async #fetchAttachments() {
+    if (this.#isFetchingAttachments) return;
+    this.#isFetchingAttachments = true;
+    const loaded = await import("./attachments.js").catch(() => undefined);
+    this.#isFetchingAttachments = false;
+    const { composer } = this.#parts ?? {};
+    if (!loaded || !composer || !this.#life || this.#attachments) return;
+    this.#attachments = new loaded.Attachments({
+      gateway: this.#gateway(),
+      session: () => this.#session?.session,
+      frame: /** @type {HTMLElement} */ (this.#root.firstElementChild),
+      composer,
+      say: (text) => this.#announcer.sayText(text),
+      signal: this.#life.signal,
+    });
+    this.#renderSoon();
   }
 
   /** What the guest has taken back or sent anew, here or in another tab, is not shown any more. */
@@ -395,26 +460,45 @@ export class GuestChatElement extends HTMLElement {
   /**
    * @param {string} text
    * @param {ContentItem[]} [content]
+   * @param {string} [inReplyTo]
    */
-  #send(text, content) {
+  #send(text, content, inReplyTo) {
     if (!this.#session || !this.#state.hasConnected || this.#state.isEnding) return false;
     try {
-      this.#session.send(text, content);
+      this.#session.send(text, content, inReplyTo);
       return true;
     } catch (error) {
-      if (!(error instanceof RejectedError)) throw error;
-      if (error.code !== "message-blank") {
-        this.#dispatch({ type: "problem", code: error.code });
-        this.#tell("error", { code: error.code });
-      }
+      this.#refuse(error);
       return false;
     }
   }
 
-  async #askToEnd() {
-    if (!(await this.#dialog.ask(this.#words))) return;
+  /** @param {"stay" | "clear"} what */
+  #ask(what) {
+    try {
+      this.#session?.ask(what);
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  /** @param {unknown} error */
+  #refuse(error) {
+    if (!(error instanceof RejectedError)) throw error;
+    const code = error.code === "local-protocol" ? "connection-lost" : error.code;
+    if (code === "message-blank") return;
+    this.#dispatch({ type: "problem", code });
+    this.#tell("error", { code });
+  }
+
+  /**
+   * @param {"end" | "clear"} what
+   * @param {() => void} act
+   */
+  async #confirm(what, act) {
+    if (!(await this.#dialog.ask(this.#words, what))) return;
     this.#wantsFocus = true;
-    this.end();
+    act();
   }
 
   /**
@@ -474,11 +558,14 @@ export class GuestChatElement extends HTMLElement {
       now,
       heading: this.getAttribute("heading") ?? "",
       maxTextBytes: this.#session?.maxTextBytes ?? MAX_TEXT_BYTES,
+      base: this.#gateway(),
+      dialect: this.#state.terms === NO_TERMS ? PLAIN : this.#dialect,
     };
     const { composer } = this.#parts;
     const focused = this.#root.activeElement;
     for (const part of Object.values(this.#parts)) part.view = view;
-    for (const announcement of this.#state.announcements) this.#announcer.say(announcement, this.#words);
+    if (this.#attachments) this.#attachments.view = view;
+    for (const announcement of this.#state.announcements) this.#announcer.say(announcement, this.#words, view.dialect);
     this.#state = reduce(this.#state, { type: "announced" }, now);
     if (!composer.isOn) this.#dialog.close();
     this.#keepFocus(focused);

@@ -3,6 +3,7 @@
  */
 
 /** @import { UiState } from "../core/state.js" */
+/** @import { Dialect } from "../core/richtext.js" */
 /** @import { Words } from "../core/words.js" */
 
 import { withoutTurns } from "../core/words.js";
@@ -14,6 +15,8 @@ import { withoutTurns } from "../core/words.js";
  * @property {number} now Epoch milliseconds.
  * @property {string} heading
  * @property {number} maxTextBytes
+ * @property {string} base The gateway's address, ends with "/".
+ * @property {Dialect} dialect How text is read; the same object while it is the same.
  */
 
 /**

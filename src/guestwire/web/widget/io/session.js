@@ -122,13 +122,22 @@ export class ChatSession {
   /**
    * @param {string} text
    * @param {ContentItem[]} [content]
+   * @param {string} [inReplyTo]
    * @returns {string} The message's client id.
    * @throws {RejectedError} Nothing was sent or queued.
    */
-  send(text, content) {
+  send(text, content, inReplyTo) {
     const clientId = randomId();
-    this.#tell((core, now) => core.sendText(text, now, { clientId, sentAt: this.#clock.today(), content }));
+    this.#tell((core, now) => core.sendText(text, now, { clientId, sentAt: this.#clock.today(), content, inReplyTo }));
     return clientId;
+  }
+
+  /**
+   * @param {"stay" | "clear"} what
+   * @throws {RejectedError} It can't be done now.
+   */
+  ask(what) {
+    this.#tell((core) => core.ask(what));
   }
 
   /** Tell that the guest is typing; how often that is passed on is not the caller's business. */

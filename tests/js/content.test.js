@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { contentWords } from "../../src/guestwire/web/widget/elements/rich-content.js";
+import { contentWords } from "../../src/guestwire/web/widget/core/content.js";
 
 test("cards by their titles, quick replies by their texts, the rest by nothing", () => {
   const items = [
