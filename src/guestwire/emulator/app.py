@@ -29,6 +29,7 @@ from guestwire.emulator.http import ApiError, error_body
 from guestwire.emulator.oauth_routes import oauth_routes
 from guestwire.emulator.org import Org
 from guestwire.emulator.session_routes import SOCKET_PATH, session_routes
+from guestwire.emulator.web_messaging.control_routes import messaging_control_routes
 from guestwire.emulator.web_messaging.routes import messaging_routes
 from guestwire.net.starlette_socket import websocket_route
 from guestwire.net.static_files import WEB, StaticFiles, files_below
@@ -64,6 +65,7 @@ def create_app(org: Org, *, host: str = "127.0.0.1", public_url: str | None = No
             "/desk/api", routes=[*desk_routes(org, desk), *file_routes(org), websocket_route("/events", feed.authorise)]
         ),
         *control_routes(org, Control(org, guests), desk),
+        *messaging_control_routes(org),
         *_pages(files),
     ]
     return Starlette(

@@ -158,8 +158,13 @@ def _clock(org: Org) -> dict[str, object]:
 
 
 def _line(entry: Entry) -> dict[str, object]:
-    line = {"id": entry.id, "from": entry.sender, "text": entry.text, "at": epoch_ms(entry.at)}
-    return line if entry.client_id is None else {**line, "clientId": entry.client_id}
+    line: dict[str, object] = {"id": entry.id, "from": entry.sender, "text": entry.text, "at": epoch_ms(entry.at)}
+    more = {
+        "clientId": entry.client_id,
+        "inReplyTo": entry.in_reply_to,
+        "content": [item.raw for item in entry.content] or None,
+    }
+    return line | {name: value for name, value in more.items() if value is not None}
 
 
 def _state(org: Org, desk: Desk) -> dict[str, object]:
@@ -176,6 +181,7 @@ def _state(org: Org, desk: Desk) -> dict[str, object]:
                 "sessionId": session.id,
                 "expiresAt": epoch_ms(session.expires_at),
                 "expired": org.has_expired(session),
+                "protocol": session.protocol,
                 **({"conversationId": session.conversation_id} if session.conversation_id else {}),
             }
             for session in org.sessions.values()

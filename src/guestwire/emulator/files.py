@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
+from guestwire.model.content import Attachment, ContentItem, attachment
+
 __all__ = ["FileRecord", "Files"]
 
 MAX_FILES = 500
@@ -36,6 +38,12 @@ class FileRecord:
         """The platform's word for the kind (web-messaging §4.5)."""
         kind = self.mime.partition("/")[0].capitalize()
         return kind if kind in {"Image", "Video", "Audio"} else "File"
+
+    def as_item(self) -> ContentItem:
+        """Return the item with which a message carries it; where it can be downloaded is told to each reader anew."""
+        return attachment(
+            Attachment(id=self.id, media_type=self.media_type, filename=self.name, file_size=self.size, mime=self.mime)
+        )
 
 
 class Files:

@@ -33,7 +33,7 @@ _API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 def is_guest_path(path: str) -> bool:
     """Return whether a path belongs to the platform's own API, the guest's side."""
-    return path.startswith(("/api/", "/oauth/", "/webdeployments/"))
+    return path.startswith(("/api/", "/oauth/", "/webdeployments/", "/identity/"))
 
 
 class GuestCors:

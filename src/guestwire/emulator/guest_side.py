@@ -5,6 +5,7 @@ from __future__ import annotations
 from guestwire.emulator.flow import BotSays, Flow
 from guestwire.emulator.org import Org
 from guestwire.emulator.records import Conversation, GuestSessionRecord, Stage
+from guestwire.emulator.showcase import Shown, show
 from guestwire.model.content import ContentItem
 
 __all__ = ["GuestSide"]
@@ -74,7 +75,7 @@ class GuestSide:
         if conversation.stage is not Stage.BOT or not self._org.is_flow_published:
             return
         was_greeted = not conversation.is_greeted and self._greet(conversation)
-        if not was_greeted or self._flow.understands(text, content):
+        if not was_greeted or self._understands(text, content):
             self._answer(conversation, text, content)
 
     def typed(self, conversation: Conversation, *, origin: object = None) -> None:
@@ -118,12 +119,27 @@ class GuestSide:
         self._say(conversation, self._flow.greet(conversation.guest_name))
         return True
 
+    def _understands(self, text: str, content: tuple[ContentItem, ...]) -> bool:
+        return self._flow.understands(text, content) or bool(show(text, content, self._org.clock.utc()))
+
     def _answer(self, conversation: Conversation, text: str, content: tuple[ContentItem, ...]) -> None:
+        shown = () if self._flow.understands(text, content) else show(text, content, self._org.clock.utc())
+        for one in shown:
+            self._show(conversation, one)
+        if shown:
+            return
         answer = self._flow.answer(text, content)
         self._say(conversation, answer)
         if answer.hands_over:
             self._org.add_entry(conversation, "system", f"Handed over to the queue {self._org.queue_name}.")
             self._org.move(conversation, Stage.QUEUE)
+
+    def _show(self, conversation: Conversation, shown: Shown) -> None:
+        content = shown.content
+        if shown.file is not None:
+            file = self._org.add_file(shown.file.name, shown.file.mime, shown.file.data)
+            content = (*content, file.as_item())
+        self._org.add_entry(conversation, "bot", shown.text, content=content)
 
     def _say(self, conversation: Conversation, said: BotSays) -> None:
         self._org.add_entry(conversation, "bot", said.text, content=said.content)

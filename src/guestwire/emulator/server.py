@@ -15,6 +15,7 @@ from guestwire.emulator.faults import FaultName
 from guestwire.emulator.org import Org
 from guestwire.emulator.records import DeploymentRecord, OAuthClient
 from guestwire.emulator.session_routes import SOCKET_PATH
+from guestwire.emulator.web_messaging.identity_routes import AUTHORIZE_PATH
 from guestwire.model.secret import Secret
 from guestwire.net.clock import Clock
 from guestwire.net.server import Server
@@ -121,6 +122,11 @@ class Emulator:
     def config_url(self) -> str:
         """The public configuration of that deployment."""
         return f"{self.url}{config_path(self.deployment_id)}"
+
+    @property
+    def authorize_url(self) -> str:
+        """Where guests sign in at the emulator's identity provider, without a query."""
+        return f"{self.url}{AUTHORIZE_PATH}"
 
     @property
     def desk_url(self) -> str:

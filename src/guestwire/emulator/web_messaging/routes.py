@@ -10,6 +10,8 @@ from guestwire.emulator.web_messaging.auth_routes import auth_routes
 from guestwire.emulator.web_messaging.config_routes import config_routes
 from guestwire.emulator.web_messaging.file_routes import file_routes
 from guestwire.emulator.web_messaging.history_routes import history_routes
+from guestwire.emulator.web_messaging.identity_routes import identity_routes
+from guestwire.emulator.web_messaging.push_routes import push_routes
 from guestwire.emulator.web_messaging.service import WebMessaging
 from guestwire.emulator.web_messaging.sockets import MESSAGING_PATH, MessagingSockets
 from guestwire.net.starlette_socket import websocket_route
@@ -27,4 +29,6 @@ def messaging_routes(org: Org, guests: GuestSide, *, public_url: str | None) -> 
         *history_routes(org, service),
         *file_routes(org, service),
         *auth_routes(org, service.identity),
+        *identity_routes(org, service.identity),
+        *push_routes(org),
     ]

@@ -256,6 +256,12 @@ def _complete(item: ContentItem) -> dict[str, object]:
             raw["carousel"] = {**carousel, "cards": [_card(one) for one in _list(carousel.get("cards"))]}
         case "DatePicker":
             raw["datePicker"] = {"title": "", **_object(raw.get("datePicker"))}
+        case "ListPicker":
+            raw["listPicker"] = _list_picker(raw.get("listPicker"))
+        case "Form":
+            form = _object(raw.get("form"))
+            pages = [_form_page(one) for one in _list(form.get("formPages"))]
+            raw["form"] = {"cannedResponseId": "", **form, **({"formPages": pages} if "formPages" in form else {})}
         case "Attachment":
             raw["attachment"] = {"id": "", "url": "", "filename": "", "mediaType": "File"} | _object(
                 raw.get("attachment")
@@ -271,6 +277,28 @@ def _card(value: object) -> dict[str, object]:
     if "defaultAction" in card:
         card["defaultAction"] = {"text": "", **_object(card["defaultAction"])}
     return card
+
+
+def _list_picker(value: object) -> dict[str, object]:
+    # The schema requires these; the mobile SDK does not know the kind (§4.5).
+    picker: dict[str, object] = {"receivedMessage": {}, "replyMessage": {}, **_object(value)}
+    sections = [_object(one) for one in _list(picker.get("sections"))]
+    return {**picker, "sections": [{"title": "", "multipleSelection": False, "items": [], **one} for one in sections]}
+
+
+def _form_page(value: object) -> dict[str, object]:
+    page: dict[str, object] = {"title": "", "subtitle": "", **_object(value)}
+    page["pageComponents"] = [_form_component(_object(one)) for one in _list(page.get("pageComponents"))]
+    return page
+
+
+def _form_component(component: dict[str, object]) -> dict[str, object]:
+    completed = dict(component)
+    if "input" in component:
+        completed["input"] = {"isRequired": False, "isMultipleLine": False, **_object(component["input"])}
+    if "listPicker" in component:
+        completed["listPicker"] = _list_picker(component["listPicker"])
+    return completed
 
 
 def _object(value: object) -> dict[str, object]:
