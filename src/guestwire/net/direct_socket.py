@@ -7,12 +7,16 @@ slowly. An idle chat keeps some 20 KiB less so, and what an agent says costs abo
 
 What a peer says nearly always arrives as whole frames of text, and is read here (`whole_texts`). Everything else is the
 parser's: control frames, fragments, mistakes, and all that follows on a connection where a frame came in pieces.
+
+What is sent in one turn of the event loop is written together, in the next one. A write is a call of the system, 15 µs
+here; each frame more in it is one. That halves the time of a long resume, and a guest's message has one call less.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from struct import pack
 from typing import TYPE_CHECKING
 
@@ -24,7 +28,7 @@ from websockets.protocol import State
 from guestwire.net.light_event import LightEvent
 from guestwire.net.outgoing import CloseOrder, FrameQueue
 from guestwire.net.uvicorn_protocols import BoundedWebSocket
-from guestwire.net.websocket import SocketHandler
+from guestwire.net.websocket import WRITABLE_BYTES, SocketHandler
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent
@@ -135,20 +139,10 @@ class DirectWebSocket(BoundedWebSocket):
         """Whether the transport has room."""
         return self.writable.is_set()
 
-    def write_text(self, text: str) -> None:
-        """Write one text frame; nothing once the connection is being closed."""
-        if self.close_sent or self.transport.is_closing():
-            return
-        data = text.encode()
-        size = len(data)
-        # A whole frame of text, unmasked; no extension was agreed on (RFC 6455 5.2).
-        if size <= _MOST_IN_ONE_BYTE:
-            head = pack("!BB", _TEXT_FRAME, size)
-        elif size < 65_536:
-            head = pack("!BBH", _TEXT_FRAME, _SIZE_IN_TWO_BYTES, size)
-        else:
-            head = pack("!BBQ", _TEXT_FRAME, 127, size)
-        self.transport.write(head + data)
+    def write_texts(self, texts: Iterable[str]) -> None:
+        """Write text frames, all at once; nothing once the connection is being closed."""
+        if not self.close_sent and not self.transport.is_closing():
+            self.transport.write(b"".join([_frame_of(text) for text in texts]))
 
     def write_close(self, code: int, reason: str) -> None:
         """Write a close frame, and give the peer its time to answer it."""
@@ -162,6 +156,17 @@ class DirectWebSocket(BoundedWebSocket):
         self.close_sent = True
         self.stop_keepalive()
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+
+
+def _frame_of(text: str) -> bytes:
+    """Return a whole frame of text, unmasked; no extension was agreed on (RFC 6455 5.2)."""
+    data = text.encode()
+    size = len(data)
+    if size <= _MOST_IN_ONE_BYTE:
+        return pack("!BB", _TEXT_FRAME, size) + data
+    if size < 65_536:
+        return pack("!BBH", _TEXT_FRAME, _SIZE_IN_TWO_BYTES, size) + data
+    return pack("!BBQ", _TEXT_FRAME, 127, size) + data
 
 
 def whole_texts(data: bytes) -> list[str] | None:
@@ -211,7 +216,7 @@ def ends_whole(data: bytes) -> bool:
 class DirectSocket(FrameQueue):
     """What a handler writes to: straight through while the peer reads, queued otherwise."""
 
-    __slots__ = ("_handler", "_has_closed", "_has_ended", "_is_busy", "_line")
+    __slots__ = ("_handler", "_has_closed", "_has_ended", "_held", "_held_chars", "_is_busy", "_line")
 
     def __init__(self, line: DirectWebSocket, handler: SocketHandler) -> None:
         """Stand between the two; `start` begins."""
@@ -220,6 +225,9 @@ class DirectSocket(FrameQueue):
         self._handler = handler
         self._has_closed = False
         self._has_ended = False
+        self._held: list[str] | None = None
+        """What is to be written in the next turn of the loop, or before, when it is as much as may be queued."""
+        self._held_chars = 0
         self._is_busy = False
         """Writing: the transport may say meanwhile that it has room again, and the handler may send."""
 
@@ -252,18 +260,29 @@ class DirectSocket(FrameQueue):
             self._end(event.get("code") or NO_CODE)
 
     def send(self, frame: str) -> None:
-        """Write one text frame, or queue it."""
+        """Write one text frame in a moment, or queue it."""
         if self._frames is not None or self._order is not None or self._is_busy or not self._line.takes_frames:
+            self._write_held()
             super().send(frame)
             return
-        self._is_busy = True
-        try:
-            self._line.write_text(frame)
-        finally:
-            self._is_busy = False
+        if self._held is None:
+            self._held = [frame]
+            self._held_chars = len(frame)
+            self._line.loop.call_soon(self._write_held)
+        else:
+            self._held.append(frame)
+            self._held_chars += len(frame)
+        if self._held_chars > WRITABLE_BYTES:
+            self._write_held()
+
+    def discard(self) -> None:
+        """Forget what is not written yet."""
+        self._held = None
+        super().discard()
 
     def flush(self) -> None:
         """Write what is queued, as much as the peer takes."""
+        self._write_held()
         if self._is_busy or self._has_closed:
             return
         self._is_busy = True
@@ -272,7 +291,18 @@ class DirectSocket(FrameQueue):
                 if isinstance(item, CloseOrder):
                     self._close(item)
                     return
-                self._line.write_text(item)
+                self._line.write_texts((item,))
+        finally:
+            self._is_busy = False
+
+    def _write_held(self) -> None:
+        held = self._held
+        if held is None or self._is_busy or self._has_closed:
+            return
+        self._held = None
+        self._is_busy = True
+        try:
+            self._line.write_texts(held)
         finally:
             self._is_busy = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ class Line:
 
     def __init__(self) -> None:
         self.written: list[str] = []
+        self.writes = 0
         self.room = 1_000_000
         self.loop = asyncio.get_running_loop()
         self.socket: DirectSocket | None = None
@@ -25,9 +27,11 @@ class Line:
     def takes_frames(self) -> bool:
         return self.room > 0
 
-    def write_text(self, text: str) -> None:
-        self.room -= 1
-        self.written.append(text[:2])
+    def write_texts(self, texts: Iterable[str]) -> None:
+        self.writes += 1
+        for text in texts:
+            self.room -= 1
+            self.written.append(text[:2])
         if self.socket is not None:
             self.socket.flush()
 
@@ -90,12 +94,12 @@ def make(*pending: dict[str, Any], fails: str = "") -> tuple[DirectSocket, Line,
 async def test_frames_keep_their_order_around_a_full_transport() -> None:
     """Also those that the handler sends when it is told that there is room."""
     socket, line, handler = make()
-    line.room = 2
+    line.room = 4
     numbers = 0
     while socket.is_writable:
         socket.send(f"{numbers:02}" + "x" * 8192)
         numbers += 1
-    assert line.written == ["00", "01"]
+    assert line.written == ["00", "01", "02", "03"]
     while len(line.written) < numbers + 1:
         line.make_room(1)
     assert line.written == [*(f"{number:02}" for number in range(numbers)), "w"]
@@ -104,6 +108,43 @@ async def test_frames_keep_their_order_around_a_full_transport() -> None:
     assert line.written[-1] == "w"
     line.make_room(10)
     assert line.written[-1] == "z"
+
+
+async def test_what_is_sent_in_one_turn_is_one_write() -> None:
+    """In the next turn, or before what cannot wait: a close, or too much to be held."""
+    socket, line, _ = make()
+    for text in "123":
+        socket.send(text)
+    assert line.written == []
+    await asyncio.sleep(0)
+    assert (line.written, line.writes) == (["1", "2", "3"], 1)
+    socket.send("4")
+    socket.send("x" * WRITABLE_BYTES)
+    assert (line.written[3:], line.writes) == (["4", "xx"], 2)
+    socket.send("5")
+    socket.close(1000)
+    assert line.written[5:] == ["5", "close 1000 "]
+    await asyncio.sleep(0)
+    assert line.writes == 3
+
+
+async def test_what_is_held_is_written_before_what_is_queued() -> None:
+    """The transport may be full by the time, for what others have written to it."""
+    socket, line, _ = make()
+    socket.send("1")
+    line.room = 0
+    socket.send("2")
+    assert line.written == ["1"]
+    line.make_room(1)
+    assert line.written == ["1", "2"]
+
+
+async def test_an_abort_loses_what_is_held() -> None:
+    socket, line, _ = make()
+    socket.send("1")
+    socket.abort()
+    await asyncio.sleep(0)
+    assert line.written == ["abort"]
 
 
 async def test_a_big_frame_that_is_taken_at_once_is_no_full_queue() -> None:
