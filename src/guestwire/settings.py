@@ -254,8 +254,8 @@ class GatewaySettings:
         session_ttl_s: Seconds a session token lives; prolonged while a browser is connected (relay).
         retention_h: Hours a chat is kept after its end (relay).
         mask: What of a guest's words nobody gets to see, the agent included: card, iban, email (relay).
-        mask_patterns: More of that: regular expressions in RE2's syntax; best in the file, since a variable is split at
-            its spaces (relay).
+        mask_patterns: More of that: regular expressions in RE2's syntax, as a rule with a word boundary at
+            both ends; best in the file, since a variable is split at its spaces (relay).
         max_records: Records of one chat that are kept, at most 5 MiB of them; the oldest go first, but not while a tab
             lacks them (relay).
         max_tabs: Connections one session may have; with more the one that idles longest is closed (relay).

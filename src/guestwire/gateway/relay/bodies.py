@@ -94,7 +94,10 @@ def in_reply_to(body: bytes) -> str | None:
 
 
 def masked_content(content: tuple[ContentItem, ...], mask: Callable[[str], str]) -> tuple[ContentItem, ...]:
-    """Return what a guest answered with the words in it masked; what the provider's bot offered stays what it was."""
+    """Return what a guest answered with the words and numbers in it masked, whatever member they are in.
+
+    That goes for `payload` too: a form's answers are typed. What names a kind or an id stays what it was.
+    """
     return parse_content([_masked(item.raw, mask) for item in content])
 
 
@@ -246,8 +249,8 @@ def accepted_receipt(sid: SessionId, client_id: ClientId, message_seq: int) -> R
     )
 
 
-# What a bot offered and gets back as it was, and what kinds are called: no guest typed these.
-_NOT_TYPED = frozenset({"contentType", "id", "mediaType", "mime", "originatingMessageId", "payload", "type"})
+# What kinds, ids and types of files are called: no guest typed these.
+_NOT_TYPED = frozenset({"contentType", "id", "mediaType", "mime", "originatingMessageId", "type"})
 
 
 def _masked(value: object, mask: Callable[[str], str]) -> object:
@@ -258,6 +261,10 @@ def _masked(value: object, mask: Callable[[str], str]) -> object:
             return {name: inner if name in _NOT_TYPED else _masked(inner, mask) for name, inner in value.items()}
         case list():
             return [_masked(inner, mask) for inner in value]
+        case int() | float() if not isinstance(value, bool):
+            digits = str(value)
+            masked = mask(digits)
+            return value if masked == digits else masked
         case _:
             return value
 

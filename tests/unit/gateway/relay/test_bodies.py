@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guestwire.gateway.log import NewRecord
+from guestwire.gateway.masking import Masker
 from guestwire.gateway.relay import bodies
 from guestwire.model.content import parse_content, quick_reply
 from guestwire.model.events import ConversationStatus, ConversationUpdated, Fate, Message, epoch_ms
@@ -96,15 +97,20 @@ def test_what_comes_late() -> None:
     assert (record(None, now).order_key, record(None, now).late) == (None, False)
 
 
-def test_what_a_guest_answered_is_masked_and_what_the_bot_offered_is_not() -> None:
+def test_what_a_guest_answered_is_masked_also_where_it_goes_back_to_the_bot() -> None:
     raw = {
         "contentType": "ButtonResponse",
-        "buttonResponse": {"type": "QuickReply", "text": "my secret", "payload": "secret", "more": ["secret", 1, None]},
+        "buttonResponse": {
+            "type": "QuickReply",
+            "text": "my secret",
+            "payload": "secret",
+            "more": ["secret", 1, None, True],
+        },
     }
     (item,) = bodies.masked_content(parse_content([raw]), lambda text: text.replace("secret", "•••"))
     assert item.raw == {
         "contentType": "ButtonResponse",
-        "buttonResponse": {"type": "QuickReply", "text": "my •••", "payload": "secret", "more": ["•••", 1, None]},
+        "buttonResponse": {"type": "QuickReply", "text": "my •••", "payload": "•••", "more": ["•••", 1, None, True]},
     }
     assert item.value is not None
 
@@ -132,3 +138,22 @@ def test_new_ids_are_hex_and_differ() -> None:
     ids = {bodies.new_id() for _ in range(1000)}
     assert len(ids) == 1000
     assert all(len(new) == 32 and int(new, 16) >= 0 for new in ids)
+
+
+def test_a_form_s_answers_are_masked_wherever_they_are() -> None:
+    """Titles, nested values, and a card's number that came as a number; ids and kinds stay."""
+    form = {
+        "type": "Form",
+        "title": "Card of Ann",
+        "payload": {"card": "4111 1111 1111 1111", "digits": 4111111111111111, "id": "4111111111111111", "ok": 7},
+    }
+    mask = Masker(mask=("card",)).apply
+    (item,) = bodies.masked_content(parse_content([{"contentType": "ButtonResponse", "buttonResponse": form}]), mask)
+    assert isinstance(item.raw, dict)
+    assert item.raw["buttonResponse"]["payload"] == {
+        "card": "•••• 1111",
+        "digits": "•••• 1111",
+        "id": "4111111111111111",
+        "ok": 7,
+    }
+    assert item.raw["buttonResponse"]["type"] == "Form"
