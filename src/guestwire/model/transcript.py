@@ -11,8 +11,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
-from guestwire.model.content import ContentItem
-from guestwire.model.events import ConversationStatus, ConversationUpdated, Event, Fate, Message, Receipt, Typing
+from msgspec.structs import replace
+
+from guestwire.model.content import ButtonResponse, ContentItem, Form
+from guestwire.model.events import (
+    AttachmentUpdated,
+    ConversationStatus,
+    ConversationUpdated,
+    Event,
+    Fate,
+    HistoryRead,
+    Message,
+    Receipt,
+    SessionUpdated,
+    Typing,
+)
 
 __all__ = ["MessageRow", "Notice", "NoticeRow", "Row", "Transcript"]
 
@@ -27,7 +40,10 @@ class Notice(StrEnum):
 
 @dataclass(slots=True)
 class MessageRow:
-    """One bubble; `state` is set for the guest's own messages only, `code` says why one failed."""
+    """One bubble; `state` is set for the guest's own messages only, `code` says why one failed.
+
+    `is_answered` is set when the guest has answered it: its picker, form or chips are done with.
+    """
 
     sender: str
     text: str
@@ -40,6 +56,11 @@ class MessageRow:
     state: Fate | None = None
     code: str | None = None
     late: bool = False
+    avatar: str | None = None
+    in_reply_to: str | None = None
+    is_answered: bool = False
+    place: str | None = field(default=None, repr=False)
+    """Where it stands among the rows that have a place: the provider's order as a text that sorts."""
 
 
 @dataclass(slots=True)
@@ -76,6 +97,10 @@ class Transcript:
         agent_name: Who is with the guest.
         typing: Who is typing now, in the order they began.
         reason: Why the conversation waits or ended, where the provider said so.
+        read_only: Whether the guest may not write until a new conversation is started.
+        expires_at: When the session ends unless something happens; None when nobody said.
+        has_earlier: Whether there is more in the provider's history, before what was read of it.
+        files: What became of each file that the guest attached, by its id; with the newest address that was told.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -83,6 +108,12 @@ class Transcript:
     agent_name: str | None = None
     typing: list[str] = field(default_factory=list)
     reason: str | None = None
+    read_only: bool = False
+    expires_at: datetime | None = None
+    has_earlier: bool = False
+    files: dict[str, AttachmentUpdated] = field(default_factory=dict)
+    _oldest_page: int = field(default=0, repr=False)
+    _answered: set[str] = field(default_factory=set, repr=False)
     _by_key: dict[str, MessageRow] = field(default_factory=dict, repr=False)
 
     def apply(self, event: Event) -> None:
@@ -97,6 +128,15 @@ class Transcript:
             case Typing():
                 if event.sender not in self.typing and self.status is not ConversationStatus.ENDED:
                     self.typing.append(event.sender)
+            case SessionUpdated():
+                self.read_only = event.read_only
+                self.expires_at = event.expires_at
+            case HistoryRead():
+                if event.page >= self._oldest_page:
+                    self._oldest_page, self.has_earlier = event.page, event.has_more
+            case AttachmentUpdated():
+                known = self.files.get(event.attachment_id)
+                self.files[event.attachment_id] = event if event.url or known is None else replace(event, url=known.url)
             case _:
                 pass
 
@@ -116,19 +156,49 @@ class Transcript:
                 name=event.name,
                 content=event.content,
                 late=event.late,
+                avatar=event.avatar,
+                in_reply_to=event.in_reply_to,
             )
             if event.sender == "guest":
                 # Without a client id it was sent elsewhere, so the provider has it.
                 row.state = Fate.QUEUED if event.client_id and event.seq is None else Fate.ACCEPTED
             elif event.sender == "agent" and row.name is None:
                 row.name = self.agent_name
-            self.rows.append(row)
+            self._put(row, _place(event))
         row.id = event.id or row.id
         row.seq = event.seq or row.seq
         row.client_id = event.client_id or row.client_id
         if event.seq is not None and row.state is not None and _RANK[row.state] < _RANK[Fate.ACCEPTED]:
             row.state = Fate.ACCEPTED
         self._remember(row)
+        self._note_answers(row)
+
+    def _put(self, row: MessageRow, place: str | None) -> None:
+        """Put a row where it belongs: at the end, unless rows with a place stand there that come after it."""
+        row.place = place
+        at = len(self.rows)
+        if place is not None:
+            for index in range(len(self.rows) - 1, -1, -1):
+                other = self.rows[index]
+                other_place = other.place if isinstance(other, MessageRow) else None
+                if other_place is None:
+                    continue
+                if other_place <= place:
+                    break
+                at = index
+        self.rows.insert(at, row)
+
+    def _note_answers(self, row: MessageRow) -> None:
+        """An answer may be read before its question, so both are looked at."""
+        if row.sender == "guest":
+            named = [item.value.originating_message_id for item in row.content if isinstance(item.value, _ANSWERS)]
+            for question_id in filter(None, (row.in_reply_to, *named)):
+                self._answered.add(question_id)
+                question = self._by_key.get(f"id:{question_id}")
+                if question is not None:
+                    question.is_answered = True
+        elif row.id in self._answered:
+            row.is_answered = True
 
     def _apply_receipt(self, event: Receipt) -> None:
         row = self._find(event.client_id, None)
@@ -143,6 +213,9 @@ class Transcript:
     def _apply_update(self, event: ConversationUpdated) -> None:
         before, agent_before = self.status, self.agent_name
         self.reason = event.reason or (self.reason if event.status is None else None)
+        self.expires_at = event.expires_at or self.expires_at
+        if event.read_only is not None:
+            self.read_only = event.read_only
         match event.status:
             case ConversationStatus.CONNECTED:
                 if before is not event.status or event.agent_name not in {None, agent_before}:
@@ -172,3 +245,13 @@ class Transcript:
             self._by_key[f"client:{row.client_id}"] = row
         if row.id:
             self._by_key[f"id:{row.id}"] = row
+
+
+_ANSWERS = (ButtonResponse, Form)
+
+
+def _place(event: Message) -> str | None:
+    """Return a message's place in the provider's order; its time is one, where the provider tells it with an id."""
+    if event.order_key is not None or event.sent_at is None or event.id is None or event.seq is not None:
+        return event.order_key
+    return f"{event.sent_at.timestamp():020.6f}"

@@ -13,16 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields
 
-from guestwire.model.content import parse_content
+from guestwire.model.content import ButtonResponse, ListPicker, button_response, list_picker, parse_content
 from guestwire.model.events import (
+    AttachmentStatus,
+    AttachmentUpdated,
     ConnectionStatus,
     ConversationStatus,
     ConversationUpdated,
     Event,
     Fate,
+    HistoryRead,
     Message,
     ProviderError,
     Receipt,
+    SessionUpdated,
     StatusChanged,
     Typing,
     UnknownEvent,
@@ -254,3 +258,92 @@ def test_a_notice_says_who() -> None:
         NoticeRow(Notice.LEFT, "Jane"),
         NoticeRow(Notice.ENDED),
     ]
+
+
+# --- what only Web Messaging tells --------------------------------------------------------------------------------
+
+
+def said(number: int, *, late: bool = False, **members: Any) -> Message:
+    """Return an agent's message of a time."""
+    at = datetime.fromtimestamp(1000 + number, UTC)
+    return Message(sender="agent", text=str(number), id=f"m{number}", sent_at=at, late=late, **members)
+
+
+def texts(transcript: Transcript) -> list[str]:
+    return [row.text if isinstance(row, MessageRow) else str(row.notice) for row in transcript.rows]
+
+
+@given(order=st.permutations(range(6)))
+def test_messages_stand_in_the_providers_order(order: list[int]) -> None:
+    """In whatever order they come, people read them in the provider's."""
+    transcript = Transcript()
+    for number in order:
+        transcript.apply(said(number))
+    assert texts(transcript) == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_what_comes_late_passes_only_what_has_a_place() -> None:
+    """Notices and the guest's own messages stay where they were said."""
+    transcript = Transcript()
+    for event in (
+        said(1),
+        Message(sender="guest", text="mine", client_id="c1"),
+        said(5),
+        ConversationUpdated(status=ENDED),
+        said(3, late=True),
+        said(0, late=True),
+    ):
+        transcript.apply(event)
+    assert texts(transcript) == ["0", "1", "mine", "3", "5", "ended"]
+
+
+def test_an_order_key_is_the_place() -> None:
+    """A gateway's records have it; without one they stand as they came, whatever their time."""
+    transcript = Transcript()
+    for event in (said(1, seq=1, order_key="b"), said(2, seq=2, order_key="a"), said(0, seq=3)):
+        transcript.apply(event)
+    assert texts(transcript) == ["2", "1", "0"]
+
+
+@pytest.mark.parametrize("is_answer_first", [False, True])
+def test_an_answered_picker_is_done_with(is_answer_first: bool) -> None:
+    """The answer names its question, by the message or in its content; history may show them in either order."""
+    question = Message(sender="bot", text="Which?", id="q1", content=(list_picker(ListPicker(sections=())),))
+    other = Message(sender="bot", text="And?", id="q2", content=(list_picker(ListPicker(sections=())),))
+    by_content = button_response(ButtonResponse(type="ListPicker", text="a", payload="a", originating_message_id="q1"))
+    answer = Message(sender="guest", text="a", id="g1", content=(by_content,))
+    reply = Message(sender="guest", text="b", id="g2", in_reply_to="q2")
+    transcript = Transcript()
+    for event in (answer, question, other) if is_answer_first else (question, answer, other):
+        transcript.apply(event)
+    rows = {row.id: row.is_answered for row in transcript.rows if isinstance(row, MessageRow)}
+    assert rows == {"q1": True, "q2": False, "g1": False}
+    transcript.apply(reply)
+    assert [row.is_answered for row in transcript.rows if isinstance(row, MessageRow) and row.id == "q2"] == [True]
+
+
+def test_files_keep_their_newest_address() -> None:
+    """A later fate without an address does not take it away."""
+    transcript = Transcript()
+    for status, url in (
+        (AttachmentStatus.UPLOADING, None),
+        (AttachmentStatus.UPLOADED, "https://a"),
+        (AttachmentStatus.SENT, None),
+    ):
+        transcript.apply(AttachmentUpdated(attachment_id="f", status=status, url=url))
+    assert transcript.files == {
+        "f": AttachmentUpdated(attachment_id="f", status=AttachmentStatus.SENT, url="https://a")
+    }
+
+
+def test_what_holds_in_the_session() -> None:
+    """Read-only and the end of the session, as told first and moved later; the oldest page says if there is more."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    transcript = Transcript()
+    transcript.apply(SessionUpdated(read_only=True, expires_at=at))
+    assert (transcript.read_only, transcript.expires_at) == (True, at)
+    transcript.apply(ConversationUpdated(read_only=False))
+    assert (transcript.read_only, transcript.expires_at) == (False, at)
+    for page, has_more in ((1, True), (2, False), (1, True)):
+        transcript.apply(HistoryRead(page=page, has_more=has_more))
+    assert not transcript.has_earlier
