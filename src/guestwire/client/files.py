@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -42,7 +43,8 @@ _SETTLED = frozenset({AttachmentStatus.UPLOADED, AttachmentStatus.FAILED, Attach
 @dataclass(slots=True)
 class _File:
     file_type: str
-    content: Stream
+    size: int
+    chunks: AsyncGenerator[bytes]
     upload: asyncio.Task[None] | None = None
 
 
@@ -72,7 +74,7 @@ class Files:
         shell.tell(
             lambda: self._core.attach(attachment_id, self._clock.now(), name=name, file_type=file_type, size=total)
         )
-        self._files[attachment_id] = _File(file_type, Stream(self._counted(attachment_id, data, total, shell), total))
+        self._files[attachment_id] = _File(file_type, total, self._counted(attachment_id, data, total, shell))
         return attachment_id
 
     async def uploaded(self, attachment_id: str) -> str:
@@ -140,32 +142,39 @@ class Files:
     async def _upload(self, effect: Upload, file: _File, shell: Shell) -> None:
         failure: ChatError
         try:
-            await self._put(effect.url, effect.headers, file.file_type, file.content)
+            await self._put(effect.url, effect.headers, file.file_type, Stream(file.chunks, file.size))
         except ChatError as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - whatever the app's stream raises
             failure = ChatError(f"The file could not be read ({type(error).__name__}).", code="attachment-failed")
         else:
             return  # the provider tells over the socket what has become of it
+        finally:
+            with contextlib.suppress(RuntimeError):  # the transport is in it still: cancelled, it closes it itself
+                await file.chunks.aclose()
         shell.tell(lambda: self._core.upload_failed(effect.attachment_id, failure))
 
     async def _counted(
         self, attachment_id: str, data: AsyncIterable[bytes], total: int, shell: Shell
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         sent = told = 0
-        async for chunk in data:
-            yield chunk
-            sent += len(chunk)
-            if sent - told >= total / PROGRESS_STEPS or sent == total:
-                told = sent
-                shell.show(
-                    AttachmentUpdated(
-                        attachment_id=attachment_id,
-                        status=AttachmentStatus.UPLOADING,
-                        sent_bytes=sent,
-                        total_bytes=total,
+        try:
+            async for chunk in data:
+                yield chunk
+                sent += len(chunk)
+                if sent - told >= total / PROGRESS_STEPS or sent == total:
+                    told = sent
+                    shell.show(
+                        AttachmentUpdated(
+                            attachment_id=attachment_id,
+                            status=AttachmentStatus.UPLOADING,
+                            sent_bytes=sent,
+                            total_bytes=total,
+                        )
                     )
-                )
+        finally:
+            if isinstance(data, AsyncGenerator):
+                await data.aclose()
 
     async def _wait_for(self, attachment_id: str, statuses: frozenset[AttachmentStatus]) -> AttachmentUpdated:
         waiter: asyncio.Future[AttachmentUpdated] = asyncio.get_running_loop().create_future()
@@ -182,7 +191,7 @@ class Files:
             file.upload.cancel()
 
 
-async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+async def _pieces(data: bytes) -> AsyncGenerator[bytes]:
     view = memoryview(data)
     for start in range(0, len(view), PIECE_BYTES):
         yield bytes(view[start : start + PIECE_BYTES])
