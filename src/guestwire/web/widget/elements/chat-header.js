@@ -36,8 +36,7 @@ export class ChatHeaderElement extends HTMLElement {
     this.append(
       this.#mark,
       el("div", { class: "names" }, this.#title, this.#statusLine),
-      this.#end,
-      this.#more,
+      el("div", { class: "tools" }, this.#end, this.#more),
       this.#menu,
       this.#wire,
     );

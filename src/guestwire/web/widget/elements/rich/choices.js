@@ -67,11 +67,11 @@ export function drawSections(sections, chosen) {
         "label",
         { class: "option" },
         input,
-        el("span", { class: "option-words", dir: "auto" }, item.title, ...(item.subtitle ? [el("small", { class: "option-text" }, item.subtitle)] : [])),
+        el("span", { class: "option-words" }, el("bdi", {}, item.title), ...(item.subtitle ? [el("small", { class: "option-text" }, el("bdi", {}, item.subtitle))] : [])),
         ...(item.image ? [drawImage(item.image, "option-image")] : []),
       );
     });
-    element.append(el("fieldset", { class: "section" }, ...(title ? [el("legend", { class: "section-title", dir: "auto" }, title)] : []), ...labels));
+    element.append(el("fieldset", { class: "section" }, ...(title ? [el("legend", { class: "section-title" }, el("bdi", {}, title))] : []), ...labels));
   }
   return { element, chosen: () => checkedOf(inputs) };
 }

@@ -80,7 +80,7 @@ function drawChips({ title, choices }, place) {
     return button;
   });
   const group = el("div", { class: "chips", part: "quick-replies" }, ...buttons);
-  const name = title ? el("legend", { class: "chips-title", dir: "auto" }, title) : "";
+  const name = title ? el("legend", { class: "chips-title" }, el("bdi", {}, title)) : "";
   return el("fieldset", { class: "answer suggestions", "aria-label": title ? undefined : words.say("choices") }, name, group);
 }
 
@@ -113,8 +113,8 @@ export function drawImage(src, className) {
  */
 export function drawHeading({ title, subtitle, image }) {
   return [
-    ...(title ? [el("p", { class: "panel-title", dir: "auto" }, title)] : []),
-    ...(subtitle ? [el("p", { class: "panel-text", dir: "auto" }, subtitle)] : []),
+    ...(title ? [el("p", { class: "panel-title" }, el("bdi", {}, title))] : []),
+    ...(subtitle ? [el("p", { class: "panel-text" }, el("bdi", {}, subtitle))] : []),
     ...(image ? [drawImage(image, "panel-image")] : []),
   ];
 }

@@ -37,11 +37,11 @@ export function drawForm(form, place) {
   function show(step, takesFocus = true) {
     const page = form.pages[step - 1];
     const title = step === 0 ? form.introduction : page ? page : { title: words.say("form.summary") };
-    const heading = el("p", { class: "form-title", tabindex: -1, dir: "auto" }, title?.title ?? words.say("form.step", { n: step, of: form.pages.length }));
+    const heading = el("p", { class: "form-title", tabindex: -1 }, el("bdi", {}, title?.title ?? words.say("form.step", { n: step, of: form.pages.length })));
     /** @type {HTMLElement[]} */
     const parts = [heading];
     if (page && form.pages.length > 1 && page.title) parts.push(el("p", { class: "panel-text" }, words.say("form.step", { n: step, of: form.pages.length })));
-    if (title?.subtitle) parts.push(el("p", { class: "panel-text", dir: "auto" }, title.subtitle));
+    if (title?.subtitle) parts.push(el("p", { class: "panel-text" }, el("bdi", {}, title.subtitle)));
     if (step === 0 && form.introduction?.image) parts.push(...drawHeading({ image: form.introduction.image }));
     const fields = page?.fields.map((field) => drawField(field, values, place)) ?? [];
     parts.push(...fields.map(({ element }) => element));
@@ -85,8 +85,8 @@ function drawField(field, values, { words }) {
   const isGroup = !control.matches("input, textarea, select");
   const name = field.title ?? words.say(field.kind === "date" ? "picker.date" : "form.choose");
   const mark = field.isRequired ? [el("span", { class: "mandatory" }, ` (${words.say("form.mandatory")})`)] : [];
-  const label = el(isGroup ? "p" : "label", { class: "field-label", id, for: isGroup ? undefined : `${id}-control`, dir: "auto" }, name, ...mark);
-  const hint = field.subtitle ? [el("p", { class: "panel-text", dir: "auto" }, field.subtitle)] : [];
+  const label = el(isGroup ? "p" : "label", { class: "field-label", id, for: isGroup ? undefined : `${id}-control` }, el("bdi", {}, name), ...mark);
+  const hint = field.subtitle ? [el("p", { class: "panel-text" }, el("bdi", {}, field.subtitle))] : [];
   setAttributes(control, isGroup ? { role: control.role ?? "group", "aria-labelledby": id } : { id: `${id}-control`, "aria-required": field.isRequired && "true" });
   const element = el("div", { class: "form-field" }, label, ...hint, control, complaint);
   const target = isGroup ? /** @type {HTMLElement} */ (control.querySelector("input") ?? control) : control;
@@ -150,7 +150,7 @@ function drawSummary({ pages }, values, { words }) {
     fields.map((field) => {
       const given = (values.get(field.id) ?? []).map(({ text }) => text).filter(Boolean);
       const name = field.title ?? title ?? words.say(field.kind === "date" ? "picker.date" : "form.choose");
-      return el("div", { class: "summary-row" }, el("dt", { dir: "auto" }, name), el("dd", { dir: "auto" }, given.join(", ") || words.say("form.empty")));
+      return el("div", { class: "summary-row" }, el("dt", {}, el("bdi", {}, name)), el("dd", {}, el("bdi", {}, given.join(", ") || words.say("form.empty"))));
     }),
   );
   return el("dl", { class: "summary" }, ...rows);
