@@ -1,19 +1,17 @@
 /**
  * What the agent asks for, done: each intent to a call of the API and to the state.
  *
- * @import { ConversationFacts, Input, Problem, State, Template } from "./core/types.js"
+ * @import { ConversationFacts, Input, State } from "./core/types.js"
  * @import { ConversationCommand } from "./io/api.js"
  * @import { Words } from "./locales/en.js"
  * @import { Setting } from "./views/faults.js"
  */
 
 import { isOnline, me, selected, waiting } from "./core/selectors.js";
-import { api, ApiError } from "./io/api.js";
-import { ask } from "./views/dialogs.js";
+import { api, problemOf } from "./io/api.js";
+import { problemWords } from "./views/banner.js";
+import { ask, askForText, choose } from "./views/dialogs.js";
 import { guestName } from "./views/parts.js";
-
-/** The desk API asks for no more than one typing mark in this time. */
-const TYPING_EVERY_MS = 3000;
 
 /**
  * @typedef {object} Desktop What the commands need of the page.
@@ -26,16 +24,11 @@ const TYPING_EVERY_MS = 3000;
 
 /** @param {Desktop} desktop */
 export function createCommands({ state, dispatch, say, focusConversation, words }) {
-  /** @type {Map<string, number>} When typing was last told, by conversation. */
-  const typedAt = new Map();
-  /** @type {Map<string, Promise<unknown>>} The last send of each conversation: order is kept by waiting for it. */
-  const lastSend = new Map();
-  let pendingCount = 0;
-
-  /** @param {unknown} error @returns {Problem} */
-  function problemOf(error) {
-    if (error instanceof ApiError) return { code: error.code, message: error.message };
-    throw error;
+  /** The open conversation, if the agent may write in it now. */
+  function mine() {
+    const conversation = selected(state());
+    const isMine = conversation?.stage === "agent" && conversation.agentId === state().work.meId;
+    return isMine && isOnline(state()) ? conversation : undefined;
   }
 
   /**
@@ -86,26 +79,6 @@ export function createCommands({ state, dispatch, say, focusConversation, words 
     if (known) say(words.news.accepted(guestName(known.guest, words)));
   }
 
-  /** @param {string} id @param {string} text @param {Template["content"]} [content] */
-  function send(id, text, content) {
-    const { meId } = state().work;
-    if (meId === undefined) return;
-    pendingCount += 1;
-    const pendingId = `pending-${pendingCount}`;
-    dispatch({ type: "sending", conversationId: id, message: { id: pendingId, text, at: Date.now(), ...(content && { content }) } });
-    if (!content) dispatch({ type: "drafted", conversationId: id, text: "" });
-    typedAt.delete(id);
-    const sent = (lastSend.get(id) ?? Promise.resolve()).then(async () => {
-      try {
-        const entry = await api.send(id, { agentId: meId, text, ...(content && { content }) });
-        dispatch({ type: "sent", conversationId: id, pendingId, entry, now: Date.now() });
-      } catch (error) {
-        dispatch({ type: "refused", conversationId: id, pendingId, problem: problemOf(error) });
-      }
-    });
-    lastSend.set(id, sent);
-  }
-
   return {
     /** @param {string} name */
     signIn: async (name) => {
@@ -138,29 +111,62 @@ export function createCommands({ state, dispatch, say, focusConversation, words 
       else say(words.news.nobodyWaiting);
     },
 
-    send,
-    /** @param {string} id @param {Template} template */
-    sendTemplate: (id, { text, content }) => send(id, text, content),
-
-    /** @param {string} id */
-    tellTyping: (id) => {
-      const { meId } = state().work;
-      const now = Date.now();
-      if (meId === undefined || !isOnline(state()) || now - (typedAt.get(id) ?? 0) < TYPING_EVERY_MS) return;
-      typedAt.set(id, now);
-      // A typing mark that is lost is nobody's loss.
-      api.command(id, "typing", meId).catch(problemOf);
-    },
-
     transfer: async () => {
-      const conversation = selected(state());
-      if (!conversation || conversation.agentId !== state().work.meId || !isOnline(state())) return;
-      if (await order(conversation.id, "transfer")) say(words.news.transferred);
+      const conversation = mine();
+      const { meId } = state().work;
+      if (!conversation || meId === undefined) return;
+      const { transferTitle, transferText, toBot, toQueue, onQueue, offQueue } = words.dialog;
+      const colleagues = state().desk.agents.filter((one) => one.id !== meId);
+      const to = await choose({
+        title: transferTitle(guestName(conversation.guest, words)),
+        text: transferText,
+        options: [
+          { value: "bot", label: toBot, icon: "bot" },
+          { value: "queue", label: toQueue, icon: "templates" },
+          ...colleagues.map((one) => ({ value: one.id, label: one.name, detail: one.onQueue ? onQueue : offQueue, icon: /** @type {const} */ ("person") })),
+        ],
+      }, words);
+      if (to !== undefined && (await attempt(() => api.transfer(conversation.id, meId, to)))) say(words.news.transferred);
     },
+
+    /** @param {number} count */
+    push: async (count) => {
+      const conversation = mine();
+      const { meId, asBot } = state().work;
+      if (conversation && meId !== undefined) await attempt(() => api.push(conversation.id, { agentId: meId, count, asBot }));
+    },
+
+    /** @param {"expire" | "sign-in-elsewhere"} command What happens to the guest of the open conversation. */
+    befall: async (command) => {
+      const conversation = selected(state());
+      if (conversation && isOnline(state()) && (await order(conversation.id, command))) say(words.news.befallen[command]);
+    },
+
+    /** Ask for the address of the agent's picture. */
+    changePicture: () => {
+      const agent = me(state());
+      if (!agent || !isOnline(state())) return;
+      const { pictureTitle, pictureText, pictureLabel, pictureConfirm } = words.dialog;
+      askForText(
+        { title: pictureTitle, text: pictureText, label: pictureLabel, value: agent.avatar ?? "", type: "url", confirm: pictureConfirm },
+        async (text) => {
+          try {
+            await api.setAvatar(agent.id, text || null);
+            return undefined;
+          } catch (error) {
+            return problemWords(problemOf(error), words);
+          }
+        },
+        words,
+      );
+    },
+
+    /** @param {string} deploymentId @param {Record<string, unknown>} changes */
+    changeDeployment: (deploymentId, changes) => attempt(() => api.changeDeployment(deploymentId, changes)),
 
     end: async () => {
-      const conversation = selected(state());
-      if (conversation?.stage !== "agent" || conversation.agentId !== state().work.meId || !isOnline(state())) return;
+      const conversation = mine();
+      if (!conversation) return;
       const { endTitle, endText, endConfirm } = words.dialog;
       const title = endTitle(guestName(conversation.guest, words));
       if (await ask({ title, text: endText, confirm: endConfirm }, words)) await order(conversation.id, "end");

@@ -6,6 +6,8 @@
  */
 
 import { createCommands } from "./commands.js";
+import { gist } from "./core/answers.js";
+import { createSending } from "./sending.js";
 import { createFormat } from "./core/format.js";
 import { commandFor } from "./core/keys.js";
 import { news } from "./core/news.js";
@@ -40,18 +42,22 @@ let isDrawingDue = false;
 let focusNext;
 
 const announcer = createAnnouncer();
-const commands = createCommands({
+/** @type {import("./commands.js").Desktop} */
+const desktop = {
   state: () => state,
   dispatch,
   say: announcer.say,
   focusConversation: () => focusAfterDrawing(() => conversation.focus()),
   words,
-});
+};
+const commands = createCommands(desktop);
+const sending = createSending(desktop);
 
 const signIn = createSignIn(words, { onSignIn: takeSeat });
 const bar = createBar(words, {
   onToggleQueue: commands.toggleQueue,
   onFaults: () => openSide("faults"),
+  onPicture: commands.changePicture,
   onHelp: () => showShortcuts(words),
   onLeave: commands.leave,
 });
@@ -65,9 +71,13 @@ const list = createList(words, {
 });
 const conversation = createConversation(words, {
   onDraft: (conversationId, text) => dispatch({ type: "drafted", conversationId, text }),
-  onSend: commands.send,
-  onTyping: commands.tellTyping,
-  onTemplate: commands.sendTemplate,
+  onSend: sending.send,
+  onTyping: sending.tellTyping,
+  onTemplate: sending.sendTemplate,
+  onContent: sending.sendContent,
+  onAttach: sending.attach,
+  onRemoveUpload: sending.removeUpload,
+  onVoice: sending.setVoice,
   onAccept: commands.accept,
   onAcceptNext: commands.acceptNext,
   onToList: toList,
@@ -85,6 +95,9 @@ const side = createSide(words, {
   onFireFault: commands.fireFault,
   onClearFaults: commands.clearFaults,
   onReset: commands.reset,
+  onBefall: commands.befall,
+  onPush: commands.push,
+  onChangeDeployment: commands.changeDeployment,
 });
 
 const workspace = h("main", { class: "workspace" }, list.element, conversation.element, side.element);
@@ -159,8 +172,8 @@ function tell(before, after) {
     if (one.kind === "waiting") announcer.say(words.news.waiting(name, waiting(after.desk).length));
     else if (one.kind === "ended") announcer.say(words.news.ended(name));
     else if (one.kind === "system") announcer.say(one.entry.text);
-    else if (one.isOpen) announcer.say(words.news.message(one.entry.from === "bot" ? words.from.bot : name, one.entry.text));
-    else announcer.say(words.news.messageElsewhere(name, one.entry.text));
+    else if (one.isOpen) announcer.say(words.news.message(one.entry.from === "bot" ? words.from.bot : name, gist(one.entry)));
+    else announcer.say(words.news.messageElsewhere(name, gist(one.entry)));
   }
   const { work } = after;
   const was = before.work;
@@ -212,7 +225,7 @@ function toList() {
   focusAfterDrawing(() => list.focusRow());
 }
 
-/** @param {"guest" | "faults"} name */
+/** @param {import("./core/types.js").SideName} name */
 function openSide(name) {
   dispatch({ type: "pane", pane: "side", side: name });
   focusAfterDrawing(() => side.focusTab(name));
@@ -263,6 +276,7 @@ const shortcuts = {
   write: () => conversation.focus(),
   templates: conversation.toggleTemplates,
   transfer: commands.transfer,
+  deployment: () => openSide("deployment"),
   end: commands.end,
   faults: () => openSide("faults"),
   find: () => {
@@ -274,7 +288,7 @@ const shortcuts = {
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || state.work.myName === undefined || isDialogOpen()) return;
   const target = event.target;
-  const isWriting = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+  const isWriting = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
   const command = commandFor(event, isWriting);
   if (!command) return;
   event.preventDefault();

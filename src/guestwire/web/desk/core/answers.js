@@ -88,8 +88,14 @@ function componentId({ input, datePicker, listPicker, wheelPicker }) {
 /** @param {FormComponent | undefined} component */
 function labelOf(component) {
   if (!component) return undefined;
-  const { input, datePicker, listPicker, wheelPicker } = component;
-  return input?.title || datePicker?.title || listPicker?.receivedMessage?.title || listPicker?.sections?.[0]?.title || wheelPicker?.items?.[0]?.title;
+  const { input, datePicker, listPicker } = component;
+  return input?.title || datePicker?.title || listPicker?.receivedMessage?.title || listPicker?.sections?.[0]?.title;
+}
+
+/** @param {Entry} entry @returns {string} A message in one line: its text, else what was chosen, else its files. */
+export function gist(entry) {
+  const files = (entry.content ?? []).flatMap((one) => (one.attachment ? [one.attachment.filename ?? ""] : []));
+  return entry.text || choices(entry).map((one) => one.text).join(", ") || files.join(", ") || questionText(entry);
 }
 
 /** @param {Entry} entry @returns {string} What a question asks, in one line. */

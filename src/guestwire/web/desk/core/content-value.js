@@ -114,12 +114,13 @@ function complaintOf(field, found) {
 
 /**
  * @param {KindName} name
- * @param {Value} value Has no complaints.
- * @returns {ContentItem[]}
+ * @param {Value} value
+ * @returns {ContentItem[]} None while nothing is written.
  */
 export function itemsOf(name, value) {
   const kind = /** @type {Kind} */ (kindOf(name));
-  return kind.toItems(tidy(kind.fields, value) ?? {});
+  const kept = tidy(kind.fields, value);
+  return kept ? kind.toItems(kept) : [];
 }
 
 /**

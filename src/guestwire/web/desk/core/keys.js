@@ -2,7 +2,7 @@
  * The keyboard shortcuts: one table for the key handler and for the help dialog.
  *
  * @typedef {"help" | "accept-next" | "previous" | "next" | "queue" | "list" | "write" | "templates" | "transfer" | "end"
- *   | "faults" | "find"} Command
+ *   | "deployment" | "faults" | "find"} Command
  * @typedef {{ command: Command, keys: string[], key: string, code?: string, isAlt: boolean }} Shortcut
  * @typedef {{ key: string, code: string, altKey: boolean, ctrlKey: boolean, metaKey: boolean }} KeyPress
  */
@@ -18,6 +18,7 @@ export const SHORTCUTS = [
   { command: "end", keys: ["Alt", "X"], key: "x", code: "KeyX", isAlt: true },
   { command: "queue", keys: ["Alt", "Q"], key: "q", code: "KeyQ", isAlt: true },
   { command: "list", keys: ["Alt", "L"], key: "l", code: "KeyL", isAlt: true },
+  { command: "deployment", keys: ["Alt", "O"], key: "o", code: "KeyO", isAlt: true },
   { command: "faults", keys: ["Alt", "U"], key: "u", code: "KeyU", isAlt: true },
   { command: "find", keys: ["/"], key: "/", isAlt: false },
   { command: "help", keys: ["?"], key: "?", isAlt: false },

@@ -5,6 +5,7 @@
  */
 
 import { emptyDesk, foldDesk, foldEntry } from "./fold.js";
+import { foldUpload, uploadsOf, withUploads } from "./uploads.js";
 
 /** @returns {State} */
 export function initialState() {
@@ -19,6 +20,8 @@ export function initialState() {
       pending: new Map(),
       link: { status: "connecting" },
       templates: [],
+      uploads: new Map(),
+      asBot: false,
     },
   };
 }
@@ -66,7 +69,8 @@ export function reduce(state, input) {
     case "sending": {
       const waiting = [...(work.pending.get(input.conversationId) ?? []), input.message];
       const pending = new Map(work.pending).set(input.conversationId, waiting);
-      return { desk, work: { ...work, pending, problem: undefined } };
+      const left = uploadsOf(work, input.conversationId).filter((one) => !input.message.uploads?.includes(one));
+      return { desk, work: { ...withUploads(work, input.conversationId, left), pending, problem: undefined } };
     }
     case "sent":
       return {
@@ -75,6 +79,14 @@ export function reduce(state, input) {
       };
     case "refused":
       return { desk, work: refused(work, input.conversationId, input.pendingId, input.problem) };
+    case "said":
+      return { desk: foldEntry(desk, input.conversationId, input.entry), work: { ...work, problem: undefined } };
+    case "voice":
+      return { desk, work: { ...work, asBot: input.asBot } };
+    case "upload-added":
+    case "upload-changed":
+    case "upload-gone":
+      return { desk, work: foldUpload(work, input) };
     case "problem":
       return { desk, work: { ...work, problem: input.problem } };
     case "dismissed":
@@ -94,8 +106,9 @@ function followed(work, desk, change) {
   if (change.type !== "entry") return work;
   // The agent's own words may come by the socket before the command is answered: they are not drawn twice.
   const { conversationId, entry } = change;
-  const isMine = entry.from === "agent" && entry.name === work.myName;
-  const twin = isMine ? work.pending.get(conversationId)?.find((one) => one.text === entry.text) : undefined;
+  const isMine = entry.from === "bot" || (entry.from === "agent" && entry.name === work.myName);
+  const isTwin = (/** @type {import("./types.js").PendingMessage} */ one) => one.text === entry.text && (one.asBot ?? false) === (entry.from === "bot");
+  const twin = isMine ? work.pending.get(conversationId)?.find(isTwin) : undefined;
   return twin ? { ...work, pending: withoutPending(work, conversationId, twin.id) } : work;
 }
 
@@ -143,7 +156,7 @@ function withoutPending(work, conversationId, pendingId) {
 }
 
 /**
- * A refused text goes back to the draft, before what was typed since: nothing written is lost.
+ * A refused text goes back to the draft, before what was typed since, and so do its files: nothing is lost.
  *
  * @param {Work} work
  * @param {string} conversationId
@@ -154,10 +167,10 @@ function withoutPending(work, conversationId, pendingId) {
 function refused(work, conversationId, pendingId, problem) {
   const message = work.pending.get(conversationId)?.find((one) => one.id === pendingId);
   const draft = work.drafts.get(conversationId);
-  const isText = message !== undefined && !message.content;
+  const isText = message !== undefined && (!message.content || message.uploads !== undefined);
   const text = [isText ? message.text : "", draft ?? ""].filter(Boolean).join("\n");
   return {
-    ...work,
+    ...withUploads(work, conversationId, [...(message?.uploads ?? []), ...uploadsOf(work, conversationId)]),
     drafts: drafted(work, conversationId, text),
     pending: withoutPending(work, conversationId, pendingId),
     problem,

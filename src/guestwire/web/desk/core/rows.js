@@ -52,6 +52,6 @@ function sameSender(a, b, isPending) {
 }
 
 /** @param {PendingMessage} message @returns {Entry} */
-function asEntry({ id, text, at, content }) {
-  return { id, from: "agent", text, at, ...(content && { content }) };
+function asEntry({ id, text, at, content, asBot }) {
+  return { id, from: asBot ? "bot" : "agent", text, at, ...(content && { content }) };
 }

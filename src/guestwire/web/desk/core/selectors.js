@@ -175,6 +175,21 @@ export function faultsOn(desk) {
   return desk.faults.filter((one) => one.kind === "switch" && one.on);
 }
 
+/**
+ * @param {readonly Fault[]} faults
+ * @param {string} filter What the title or the explanation must contain.
+ * @param {string} others The title of those that belong to no group.
+ * @returns {{ title: string, faults: Fault[] }[]} In the catalogue's order.
+ */
+export function faultGroups(faults, filter, others) {
+  const wanted = filter.trim().toLocaleLowerCase();
+  const shown = faults.filter((one) => `${one.title} ${one.help} ${one.name}`.toLocaleLowerCase().includes(wanted));
+  const titles = [...new Set(faults.map((one) => one.group ?? others))];
+  return titles
+    .map((title) => ({ title, faults: shown.filter((one) => (one.group ?? others) === title) }))
+    .filter((group) => group.faults.length > 0);
+}
+
 /** @param {State} state Whether commands can be sent. */
 export function isOnline({ work }) {
   return work.link.status === "open";

@@ -2,7 +2,7 @@
  * Text from peers: the chat's own parser and its one list of URLs that may be followed, and what the desk adds.
  */
 
-import { safeUrl } from "../../widget/core/richtext.js";
+import { parseRichText, safeUrl } from "../../widget/core/richtext.js";
 
 export { parseRichText, safeUrl } from "../../widget/core/richtext.js";
 
@@ -17,6 +17,20 @@ export function imageUrl(value) {
   if (/^\/(?!\/)/u.test(value)) return value;
   const url = safeUrl(value);
   return url && /^https?:/u.test(url) ? url : undefined;
+}
+
+/**
+ * @param {string} text
+ * @param {{ markdown: boolean, isOutbound: boolean }} options
+ * @returns {string} The text without its marks, for one line of it.
+ */
+export function plainText(text, options) {
+  return parseRichText(text, options).map(wordsOf).join("");
+}
+
+/** @param {RichNode} node @returns {string} */
+function wordsOf(node) {
+  return "children" in node ? node.children.map(wordsOf).join("") : node.text;
 }
 
 /**

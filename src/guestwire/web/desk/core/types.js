@@ -79,6 +79,7 @@
  * @property {string} name
  * @property {string} title
  * @property {string} help
+ * @property {string} [group] What it belongs to, for people.
  * @property {"switch" | "capability" | "action"} kind A capability is switched, too, but is no fault.
  * @property {boolean} [on]
  * @property {Record<string, ParamValue>} [params]
@@ -86,12 +87,8 @@
  * @typedef {{ name: string, title: string, text: string, content: ContentItem[] }} Template
  * @typedef {{ published: boolean }} Flow
  *
- * @typedef {object} Deployment The switches of a deployment; `deployment-fields.js` says what each does.
- * @property {string} id
- * @property {string} name
- * @property {boolean} markdown
- * @property {string} botName
- * @property {number} version Counts the changes.
+ * @typedef {Record<string, unknown> & { id: string, name: string, markdown: boolean }} Deployment Its switches, of which
+ *   `deployment-fields.js` has the table.
  *
  * @typedef {{ type: "snapshot", agents: Agent[], conversations: Conversation[], faults: Fault[], flow: Flow,
  *   deployments?: Deployment[], queue: { name: string } }} Snapshot
@@ -115,16 +112,32 @@
  *   heard typing, by conversation. Transient: no snapshot carries it.
  *
  * @typedef {"connecting" | "open" | "lost"} LinkStatus
- * @typedef {{ id: string, text: string, at: number, content?: ContentItem[] }} PendingMessage
+ * @typedef {object} Upload A file in the composer.
+ * @property {string} id
+ * @property {string} name
+ * @property {string} mime
+ * @property {number} size Bytes.
+ * @property {number} sent Bytes that have arrived.
+ * @property {string} [fileId] Once the emulator has it.
+ * @property {Problem} [problem] Once it was refused.
+ *
+ * @typedef {object} PendingMessage
+ * @property {string} id
+ * @property {string} text
+ * @property {number} at
+ * @property {boolean} [asBot] In the bot's name.
+ * @property {ContentItem[]} [content]
+ * @property {readonly Upload[]} [uploads] Go back to the composer when the message is refused, and so does its text.
  * @typedef {{ code: string, message?: string }} Problem
  * @typedef {"list" | "conversation" | "side"} Pane
+ * @typedef {"guest" | "deployment" | "faults"} SideName
  *
  * @typedef {object} Work What only this tab knows: who sits here, what is open, what is half written.
  * @property {string} [meId]
  * @property {string} [myName]
  * @property {string} [selected] Id of the open conversation.
  * @property {Pane} pane The pane in front where the window has no room for all three.
- * @property {"guest" | "faults"} side
+ * @property {SideName} side
  * @property {string} filter
  * @property {ReadonlyMap<string, string>} drafts
  * @property {ReadonlyMap<string, string>} seen Id of the last entry read, by conversation.
@@ -132,6 +145,8 @@
  * @property {{ status: LinkStatus, retryAt?: number }} link
  * @property {Problem} [problem] The last refusal, until it is dismissed or something else succeeds.
  * @property {readonly Template[]} templates
+ * @property {ReadonlyMap<string, readonly Upload[]>} uploads By conversation.
+ * @property {boolean} asBot Whether this tab's messages go in the bot's name.
  *
  * @typedef {{ desk: Desk, work: Work }} State
  *
@@ -140,7 +155,7 @@
  *   | { type: "signed-in", agent: Agent }
  *   | { type: "signed-out" }
  *   | { type: "selected", conversationId: string }
- *   | { type: "pane", pane: Pane, side?: "guest" | "faults" }
+ *   | { type: "pane", pane: Pane, side?: SideName }
  *   | { type: "filtered", filter: string }
  *   | { type: "drafted", conversationId: string, text: string }
  *   | { type: "read", conversationId: string }
@@ -149,6 +164,11 @@
  *   | { type: "refused", conversationId: string, pendingId: string, problem: Problem }
  *   | { type: "problem", problem: Problem }
  *   | { type: "dismissed" }
+ *   | { type: "said", conversationId: string, entry: Entry }
+ *   | { type: "voice", asBot: boolean }
+ *   | { type: "upload-added", conversationId: string, upload: Upload }
+ *   | { type: "upload-changed", conversationId: string, uploadId: string, change: Partial<Upload> }
+ *   | { type: "upload-gone", conversationId: string, uploadId: string }
  *   | { type: "templates", templates: Template[] }
  *   | { type: "restored", drafts: [string, string][], seen: [string, string][] }} Input
  */

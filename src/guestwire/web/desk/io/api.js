@@ -1,7 +1,7 @@
 /**
  * The desk API's commands. Every refusal becomes one `ApiError`, whatever went wrong.
  *
- * @import { Agent, Conversation, ContentItem, Entry, ParamValue, Template } from "../core/types.js"
+ * @import { Agent, Conversation, ContentItem, Deployment, Entry, ParamValue, Problem, Template } from "../core/types.js"
  */
 
 /** A command took longer than this: the server is as good as gone. */
@@ -21,6 +21,12 @@ export class ApiError extends Error {
     this.code = code;
     this.status = status;
   }
+}
+
+/** @param {unknown} error @returns {Problem} What a refusal is to the page; anything else is a fault of ours and thrown on. */
+export function problemOf(error) {
+  if (error instanceof ApiError) return { code: error.code, message: error.message };
+  throw error;
 }
 
 /**
@@ -45,14 +51,22 @@ async function call(method, path, body) {
   } catch (error) {
     throw new ApiError("unreachable", error instanceof Error ? error.message : String(error), 0);
   }
+  const answer = refusalOf(response.status, text, response.statusText);
+  if (answer instanceof ApiError) throw answer;
+  return answer;
+}
+
+/**
+ * @param {number} status
+ * @param {string} text The body.
+ * @param {string} reason Stands in where the body has no words.
+ * @returns {unknown} The parsed answer, or the `ApiError` that it is.
+ */
+export function refusalOf(status, text, reason) {
   const value = parsed(text);
-  if (response.ok) return value;
+  if (status >= 200 && status < 300) return value;
   const { code, message } = /** @type {{ code?: unknown, message?: unknown }} */ (value ?? {});
-  throw new ApiError(
-    typeof code === "string" ? code : `http-${response.status}`,
-    typeof message === "string" ? message : response.statusText,
-    response.status,
-  );
+  return new ApiError(typeof code === "string" ? code : `http-${status}`, typeof message === "string" ? message : reason, status);
 }
 
 /** @param {string} text @returns {unknown} */
@@ -71,8 +85,8 @@ const agent = (agentId) => `/desk/api/agents/${encodeURIComponent(agentId)}`;
 /** @param {string} name */
 const fault = (name) => `/emulator/faults/${encodeURIComponent(name)}`;
 
-/** @typedef {"accept" | "typing" | "transfer" | "end"} ConversationCommand */
-/** @typedef {{ agentId: string, text: string, content?: ContentItem[] }} OutgoingMessage */
+/** @typedef {"accept" | "typing" | "end" | "expire" | "sign-in-elsewhere"} ConversationCommand */
+/** @typedef {{ agentId: string, text: string, content?: ContentItem[], asBot?: boolean }} OutgoingMessage */
 
 export const api = {
   /** @param {string} name The agent of that name if there is one. */
@@ -83,6 +97,19 @@ export const api = {
 
   /** @param {string} agentId @param {boolean} onQueue */
   setOnQueue: (agentId, onQueue) => call("PATCH", agent(agentId), { onQueue }),
+
+  /** @param {string} agentId @param {string | null} avatar */
+  setAvatar: (agentId, avatar) => call("PATCH", agent(agentId), { avatar }),
+
+  /** @param {string} conversationId @param {string} agentId @param {string} to "bot", "queue" or a colleague's id. */
+  transfer: (conversationId, agentId, to) => call("POST", of(conversationId, "transfer"), { agentId, to }),
+
+  /** @param {string} conversationId @param {{ agentId: string, count: number, asBot: boolean }} order */
+  push: (conversationId, order) => call("POST", of(conversationId, "push"), order),
+
+  /** @param {string} deploymentId @param {Record<string, unknown>} changes */
+  changeDeployment: async (deploymentId, changes) =>
+    /** @type {Deployment} */ (await call("PATCH", `/desk/api/deployments/${encodeURIComponent(deploymentId)}`, changes)),
 
   /** @param {string} conversationId @param {ConversationCommand} command @param {string} agentId */
   command: async (conversationId, command, agentId) =>

@@ -4,6 +4,9 @@
  * @import { Fault } from "../core/types.js"
  */
 
+import { attachment, content, editor } from "./en-content.js";
+import { actions, deployment } from "./en-deployment.js";
+
 const plural = new Intl.PluralRules("en");
 
 /** @param {number} count @param {string} one @param {string} other */
@@ -40,7 +43,7 @@ export const en = {
     help: "Keyboard shortcuts",
     leave: "Leave the desk",
     /** @param {string} name */
-    seat: (name) => `You are ${name}`,
+    seat: (name) => `You are ${name}: change your picture`,
   },
 
   link: {
@@ -83,6 +86,8 @@ export const en = {
     online: "Connected",
     offline: "Not connected",
     signedInMark: "Said while signed in",
+    /** @param {string} id */
+    signedInAs: (id) => `Signed in as ${id}`,
     /** @param {number} count */
     tabs: (count) => counted(count, "open connection", "open connections"),
   },
@@ -99,7 +104,7 @@ export const en = {
     label: "Conversation",
     back: "Back to the list",
     details: "Guest details",
-    transfer: "Hand to the bot",
+    transfer: "Transfer",
     end: "End",
     none: "No conversation is open",
     noneHint: "Choose one in the list, or accept the guest who waits longest.",
@@ -153,45 +158,30 @@ export const en = {
     hint: "Enter sends, Shift+Enter breaks the line",
     send: "Send",
     offline: "Not connected: your text is kept here and can be sent when the connection is back.",
-    templates: "Replies to choose from",
-    templatesShort: "Templates",
+    templates: "Rich content and replies",
+    attach: "Attach files",
+    noFiles: "This guest came by guest-session, which has no files.",
+    uploading: "Wait until the files are there, or take them out.",
+    voice: "Send as",
+    asBot: "The bot",
     templatesNone: "The emulator offers no templates.",
     /** @param {string} title */
     sendTemplate: (title) => `Send “${title}”`,
   },
 
-  content: {
-    quickReplies: "Quick replies offered to the guest",
-    carousel: "Cards to leaf through",
-    datePicker: "Date picker",
-    listPicker: "List picker",
-    form: "Form",
-    components: /** @type {Record<string, string>} */ ({ Input: "Text", DatePicker: "Date", ListPicker: "List", WheelPicker: "One of several" }),
-    one: "choose one",
-    several: "choose any",
-    needed: "Required",
-    chosen: "Chosen:",
-    payload: "What was sent for it",
-    leftOut: "Left out",
-    question: "An earlier message",
-    showQuestion: "Show what this answers",
-    answered: "Answered",
-    noImage: "Image",
-    /** @param {string} kind */
-    unknown: (kind) => `Content of the kind “${kind}”, which is not drawn here`,
-  },
-
-  attachment: {
-    unnamed: "File without a name",
-    /** @param {string} name */
-    download: (name) => `Download ${name}`,
-    /** @param {string} name */
-    picture: (name) => `Picture ${name}`,
-  },
+  content,
+  attachment,
+  editor,
+  deployment,
+  actions,
 
   side: {
-    label: "Guest and faults",
+    label: "Guest, deployment and faults",
     guest: "Guest",
+    deployment: "Deployment",
+    attributes: "Custom attributes",
+    protocol: "Protocol",
+    protocols: { "guest-session": "Guest sessions", "web-messaging": "Web Messaging" },
     faults: "Faults",
     close: "Close",
     none: "Open a conversation to see its guest.",
@@ -214,9 +204,9 @@ export const en = {
 
   faults: {
     lead: "Make the emulator misbehave on purpose, and see what your chat does.",
-    switches: "Lasting",
-    actions: "Once",
-    capabilities: "What the provider can do",
+    find: "Find a fault",
+    notFound: "No fault matches. Clear the field to see them all.",
+    others: "Others",
     fire: "Do it now",
     /** @param {string} title */
     fireLabel: (title) => `${title}: do it now`,
@@ -242,6 +232,17 @@ export const en = {
     endTitle: (name) => `End the conversation with ${name}?`,
     endText: "The guest is told that it has ended and cannot write any more. It cannot be opened again.",
     endConfirm: "End the conversation",
+    /** @param {string} name */
+    transferTitle: (name) => `Transfer ${name}`,
+    transferText: "Who goes on with this guest?",
+    toBot: "The bot",
+    toQueue: "The queue: whoever is free",
+    onQueue: "on queue",
+    offQueue: "off queue",
+    pictureTitle: "How guests see you",
+    pictureText: "Guests see your name, and this picture where the deployment shows names and pictures. Left empty, one is drawn.",
+    pictureLabel: "Address of your picture",
+    pictureConfirm: "Keep",
     leaveTitle: "Leave the desk?",
     /** @param {number} count */
     leaveText: (count) =>
@@ -258,8 +259,9 @@ export const en = {
       next: "Next conversation",
       previous: "Previous conversation",
       write: "Write a message",
-      templates: "Open the templates",
-      transfer: "Hand the conversation to the bot",
+      templates: "Open rich content and replies",
+      transfer: "Transfer the conversation",
+      deployment: "Open the deployment",
       end: "End the conversation",
       queue: "Go on or off queue",
       list: "Go to the list of conversations",
@@ -284,7 +286,8 @@ export const en = {
     onQueue: "You are on queue.",
     offQueue: "You are off queue.",
     nobodyWaiting: "Nobody is waiting.",
-    transferred: "Handed to the bot.",
+    transferred: "Transferred.",
+    befallen: { expire: "The guest's session has expired.", "sign-in-elsewhere": "The guest signed in elsewhere." },
     faultsCleared: "All faults are off.",
     wasReset: "The emulator was reset.",
   },
@@ -299,6 +302,7 @@ export const en = {
       "off-queue": "You are off queue. Go on queue, then accept again.",
       "with-bot": "The bot still has this guest. Wait until it hands over.",
       "no-agents": "The fault “No agents” is on, so nobody can accept. Turn it off under Faults.",
+      "too-large": "The file is too large: choose one of at most 25 MB.",
       "name-taken": "That name belongs to the demo agent. Write another one.",
       unreachable: "The emulator did not answer. Check that it is running, then try again.",
     }),

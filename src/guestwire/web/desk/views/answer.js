@@ -6,34 +6,35 @@
  */
 
 import { answeredForm, choices, formAnswers, questionOf, questionText } from "../core/answers.js";
+import { plainText } from "../core/text.js";
 import { h, onPress } from "./dom.js";
 import { icon } from "./icons.js";
 
 /**
  * @param {Entry} entry
  * @param {readonly Entry[]} entries
- * @param {Drawing} drawing
+ * @param {Drawing & { markdown: boolean }} drawing
  * @param {(entryId: string) => void} onShow Bring what was answered into view.
  * @returns {HTMLElement | undefined} Undefined when it answers nothing.
  */
 export function createAnswer(entry, entries, drawing, onShow) {
   if (entry.from !== "guest") return undefined;
-  const { words } = drawing;
+  const { words, markdown } = drawing;
   const form = answeredForm(entry);
   const chosen = choices(entry);
   const question = questionOf(entry, entries);
-  if (!form && chosen.length === 0) return question && h("div", { class: "answer" }, quote(question, words, onShow));
+  if (!form && chosen.length === 0) return question && h("div", { class: "answer" }, quote(question, markdown, words, onShow));
   return h(
     "div",
     { class: "answer" },
-    question && quote(question, words, onShow),
+    question && quote(question, markdown, words, onShow),
     form ? filledForm(entry, form, question, words) : h("ul", { class: "chosen-list" }, ...chosen.map((one) => chosenItem(one.text || one.payload || "", one.payload, words))),
   );
 }
 
-/** @param {Entry} question @param {import("../locales/en.js").Words} words @param {(entryId: string) => void} onShow */
-function quote(question, words, onShow) {
-  const text = questionText(question) || words.content.question;
+/** @param {Entry} question @param {boolean} markdown @param {import("../locales/en.js").Words} words @param {(entryId: string) => void} onShow */
+function quote(question, markdown, words, onShow) {
+  const text = plainText(questionText(question), { markdown, isOutbound: true }) || words.content.question;
   const button = h("button", { type: "button", class: "quote", title: words.content.showQuestion }, icon("reply"), h("span", { dir: "auto" }, text));
   onPress(button, () => onShow(question.id));
   return button;

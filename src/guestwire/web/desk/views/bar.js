@@ -6,15 +6,16 @@
  */
 
 import { faultsOn, isOnline, me } from "../core/selectors.js";
+import { imageUrl } from "../core/text.js";
 import { enable, h, onPress, setAttribute, setText, show } from "./dom.js";
 import { icon } from "./icons.js";
 import { iconButton } from "./parts.js";
 
 /**
  * @param {Words} words
- * @param {{ onToggleQueue: () => void, onFaults: () => void, onHelp: () => void, onLeave: () => void }} intents
+ * @param {{ onToggleQueue: () => void, onFaults: () => void, onPicture: () => void, onHelp: () => void, onLeave: () => void }} intents
  */
-export function createBar(words, { onToggleQueue, onFaults, onHelp, onLeave }) {
+export function createBar(words, { onToggleQueue, onFaults, onPicture, onHelp, onLeave }) {
   const faultCount = h("span", { class: "bar-fault-count" });
   const faults = h(
     "button",
@@ -29,7 +30,11 @@ export function createBar(words, { onToggleQueue, onFaults, onHelp, onLeave }) {
     h("span", { class: "track", "aria-hidden": "true" }, h("span", { class: "thumb" })),
     h("span", {}, words.bar.onQueue),
   );
-  const seat = h("span", { class: "seat-me", dir: "auto" });
+  const face = h("span", { class: "seat-face", "aria-hidden": "true" }, icon("person"));
+  const seatName = h("span", { class: "seat-name", dir: "auto" });
+  const seat = h("button", { type: "button", class: "bar-button seat-me" }, face, seatName);
+  /** @type {string | undefined} */
+  let shownFace;
   const help = iconButton("help", words.bar.help, "bar-icon");
   const leave = iconButton("leave", words.bar.leave, "bar-icon");
   const hazard = h("div", { class: "hazard", "aria-hidden": "true", hidden: true });
@@ -46,8 +51,17 @@ export function createBar(words, { onToggleQueue, onFaults, onHelp, onLeave }) {
   );
   onPress(queue, onToggleQueue);
   onPress(faults, onFaults);
+  onPress(seat, onPicture);
   onPress(help, onHelp);
   onPress(leave, onLeave);
+
+  /** @param {string | undefined} source */
+  function drawFace(source) {
+    shownFace = source;
+    const url = imageUrl(source);
+    face.replaceChildren(url === undefined ? icon("person") : h("img", { alt: "", referrerpolicy: "no-referrer", src: url }));
+    face.querySelector("img")?.addEventListener("error", () => face.replaceChildren(icon("person")), { once: true });
+  }
 
   return {
     element,
@@ -58,8 +72,11 @@ export function createBar(words, { onToggleQueue, onFaults, onHelp, onLeave }) {
       enable(queue, isOnline(state) && agent !== undefined);
       setAttribute(queue, "aria-checked", String(agent?.onQueue ?? false));
       const name = agent?.name ?? state.work.myName ?? "";
-      setText(seat, name);
+      setText(seatName, name);
       setAttribute(seat, "title", words.bar.seat(name));
+      setAttribute(seat, "aria-label", words.bar.seat(name));
+      enable(seat, isOnline(state) && agent !== undefined);
+      if (agent?.avatar !== shownFace) drawFace(agent?.avatar);
       show(faultCount, on.length > 0);
       setText(faultCount, on.length > 0 ? String(on.length) : "");
       const mark = on.length > 0 ? words.faults.mark(on) : undefined;

@@ -1,90 +1,128 @@
 /**
- * The foot of a conversation: the message field with its templates, or what else can be done there.
+ * The message field, with the files that go with it, the tray of rich content, and whose voice it is.
  *
- * @import { Template } from "../core/types.js"
- * @import { FootMode } from "../core/selectors.js"
+ * @import { ContentItem, Conversation, Problem, Template } from "../core/types.js"
  * @import { Words } from "../locales/en.js"
  * @import { Model } from "./parts.js"
  */
 
-import { footMode, isOnline, me, selected, waiting } from "../core/selectors.js";
-import { enable, h, onPress, setAttribute, setText, show, syncChildren } from "./dom.js";
-import { miniature } from "./content.js";
-import { button, guestName, iconButton } from "./parts.js";
+import { isOnline } from "../core/selectors.js";
+import { areUploading, readyUploads, uploadsOf } from "../core/uploads.js";
+import { enable, h, onPress, setAttribute, setText, show } from "./dom.js";
+import { iconButton } from "./parts.js";
+import { createTray } from "./tray.js";
+import { createUploads } from "./uploads.js";
 
 /**
  * @param {Words} words
  * @param {{ onDraft: (id: string, text: string) => void, onSend: (id: string, text: string) => void,
- *   onTyping: (id: string) => void, onTemplate: (id: string, template: Template) => void, onAccept: (id: string) => void,
- *   onAcceptNext: () => void, onToList: () => void }} intents
+ *   onTyping: (id: string) => void, onTemplate: (id: string, template: Template) => void, onToList: () => void,
+ *   onContent: (id: string, text: string, content: ContentItem[]) => Promise<Problem | undefined>,
+ *   onAttach: (id: string, files: readonly File[]) => void, onRemoveUpload: (id: string, uploadId: string) => void,
+ *   onVoice: (asBot: boolean) => void }} intents
  */
-export function createFoot(words, { onDraft, onSend, onTyping, onTemplate, onAccept, onAcceptNext, onToList }) {
+export function createComposer(words, intents) {
   /** @type {string | undefined} */
   let shownId;
-  /** @type {FootMode} */
-  let mode = "none";
+  let takesFiles = false;
 
   const field = h("textarea", { id: "message", class: "composer-field", rows: 1, placeholder: words.composer.placeholder, "aria-describedby": "message-hint", "aria-keyshortcuts": "Alt+W", dir: "auto", enterkeyhint: "send" });
   const mirror = h("div", { class: "composer-mirror", "aria-hidden": "true" });
-  const send = iconButton("send", words.composer.send, "composer-send");
-  const toggle = iconButton("templates", words.composer.templates, "composer-templates");
+  const send = iconButton("send", words.composer.send, "composer-tool composer-send");
+  const toggle = iconButton("templates", words.composer.templates, "composer-tool composer-templates");
+  const attach = iconButton("attach", words.composer.attach, "composer-tool");
+  const picker = h("input", { type: "file", multiple: true, hidden: true, tabindex: -1, "aria-label": words.composer.attach });
   const hint = h("p", { id: "message-hint", class: "composer-hint" });
-  const cards = h("ul", { class: "templates" });
-  const noTemplates = h("p", { class: "quiet" }, words.composer.templatesNone);
-  const tray = h("section", { id: "templates", class: "tray", "aria-label": words.composer.templates, hidden: true }, cards, noTemplates);
-  setAttribute(toggle, "aria-controls", tray.id);
+  const me = h("option", { value: "agent" });
+  const voice = h("select", { id: "voice", class: "voice" }, me, h("option", { value: "bot" }, words.composer.asBot));
+  const uploads = createUploads(words, {
+    onRemove: (uploadId) => {
+      if (shownId !== undefined) intents.onRemoveUpload(shownId, uploadId);
+      field.focus();
+    },
+  });
+  const tray = createTray(words, {
+    onTemplate: (template) => act((id) => {
+      closeTray();
+      intents.onTemplate(id, template);
+    }),
+    onContent: (text, content) => (shownId === undefined ? Promise.resolve(undefined) : intents.onContent(shownId, text, content)),
+    onDone: () => {
+      closeTray();
+      field.focus();
+    },
+  });
+  setAttribute(toggle, "aria-controls", tray.element.id);
   setAttribute(toggle, "aria-expanded", "false");
-  const form = h(
+  send.type = "submit";
+  const element = h(
     "form",
     { class: "composer", hidden: true },
-    tray,
-    h("div", { class: "composer-box" }, toggle, h("div", { class: "composer-grow" }, h("label", { for: field.id, class: "visually-hidden" }, words.composer.label), field, mirror), send),
-    hint,
+    tray.element,
+    h(
+      "div",
+      { class: "composer-box" },
+      uploads.element,
+      h("div", { class: "composer-row" }, attach, picker, toggle, h("div", { class: "composer-grow" }, h("label", { for: field.id, class: "visually-hidden" }, words.composer.label), field, mirror), send),
+    ),
+    h("div", { class: "composer-under" }, hint, h("label", { class: "voice-label" }, words.composer.voice, voice)),
   );
-  send.type = "submit";
-
-  const lead = h("p", { class: "foot-lead" });
-  const accept = button("", "loud");
-  const next = button(words.foot.nextWaiting, "loud");
-  const toList = button(words.foot.backToList, "normal");
-  const other = h("div", { class: "foot-other", hidden: true }, lead, h("div", { class: "foot-buttons" }, accept, next, toList));
-  const element = h("footer", { class: "foot" }, form, other);
 
   field.addEventListener("input", () => {
     drawMirror();
     if (shownId === undefined) return;
-    onDraft(shownId, field.value);
-    if (field.value.trim()) onTyping(shownId);
+    intents.onDraft(shownId, field.value);
+    if (field.value.trim()) intents.onTyping(shownId);
   });
   field.addEventListener("keydown", (event) => {
     // Enter that ends an input method's composition is not a wish to send; Safari tells only by the key code 229.
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
       event.preventDefault();
-      form.requestSubmit();
-    } else if (event.key === "Escape" && !event.isComposing && tray.hidden) {
-      onToList();
+      element.requestSubmit();
+    } else if (event.key === "Escape" && !event.isComposing && tray.element.hidden) {
+      intents.onToList();
     }
   });
-  form.addEventListener("submit", (event) => {
+  field.addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length && takeFiles(files)) event.preventDefault();
+  });
+  element.addEventListener("submit", (event) => {
     event.preventDefault();
-    const text = field.value.trim();
-    if (!text || shownId === undefined || send.getAttribute("aria-disabled") === "true") return;
-    write("");
-    onSend(shownId, text);
+    if (send.getAttribute("aria-disabled") === "true") return;
+    act((id) => {
+      const text = field.value.trim();
+      write("");
+      intents.onSend(id, text);
+    });
+  });
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || tray.element.hidden) return;
+    event.preventDefault();
+    closeTray();
     field.focus();
   });
-  form.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || tray.hidden) return;
-    event.preventDefault();
-    setTray(false);
+  onPress(toggle, toggleTray);
+  onPress(attach, () => picker.click());
+  picker.addEventListener("change", () => {
+    takeFiles([...(picker.files ?? [])]);
+    picker.value = "";
+  });
+  voice.addEventListener("change", () => intents.onVoice(voice.value === "bot"));
+
+  /** @param {(id: string) => void} what Done for the open conversation; the field has the focus afterwards. */
+  function act(what) {
+    if (shownId === undefined) return;
+    what(shownId);
     field.focus();
-  });
-  onPress(toggle, () => setTray(Boolean(tray.hidden)));
-  onPress(accept, () => {
-    if (shownId !== undefined) onAccept(shownId);
-  });
-  onPress(next, onAcceptNext);
-  onPress(toList, onToList);
+  }
+
+  /** @param {readonly File[]} files @returns {boolean} Whether the guest's protocol takes files. */
+  function takeFiles(files) {
+    if (!takesFiles || files.length === 0) return false;
+    act((id) => intents.onAttach(id, files));
+    return true;
+  }
 
   /** @param {string} text */
   function write(text) {
@@ -97,102 +135,46 @@ export function createFoot(words, { onDraft, onSend, onTyping, onTemplate, onAcc
     setText(mirror, `${field.value}\u200b`);
   }
 
-  /** @param {boolean} isOpen */
-  function setTray(isOpen) {
-    show(tray, isOpen);
-    setAttribute(toggle, "aria-expanded", String(isOpen));
-    const first = cards.querySelector("button");
-    if (isOpen && first) first.focus();
+  function toggleTray() {
+    if (!tray.element.hidden) return closeTray();
+    show(tray.element, true);
+    setAttribute(toggle, "aria-expanded", "true");
+    tray.focus();
   }
 
-  /** Focus what can be done here. @returns {boolean} Whether there was something. */
-  function focus() {
-    const target = mode === "write" ? field : [accept, next, toList].find((one) => !one.hidden && one.checkVisibility());
-    target?.focus();
-    return target !== undefined;
+  function closeTray() {
+    show(tray.element, false);
+    setAttribute(toggle, "aria-expanded", "false");
   }
 
   return {
     element,
-    focus,
-    toggleTemplates: () => {
-      if (mode === "write") setTray(Boolean(tray.hidden));
-    },
-    /** @param {Model} model */
-    update(model) {
-      const { state } = model;
-      const conversation = selected(state);
-      const nextMode = footMode(state);
-      const online = isOnline(state);
-      const isOther = shownId !== conversation?.id;
+    focus: () => field.focus(),
+    toggleTray,
+    takeFiles,
+    canTakeFiles: () => takesFiles,
+    /** @param {Model} model @param {Conversation | undefined} conversation Undefined when nothing can be written. */
+    update(model, conversation) {
+      const { work } = model.state;
+      show(element, conversation !== undefined);
+      if (!conversation || shownId !== conversation.id) closeTray();
       shownId = conversation?.id;
-      mode = nextMode;
-
-      show(form, mode === "write");
-      show(other, mode !== "write" && mode !== "none");
-      if (isOther || mode !== "write") setTray(false);
-      if (mode === "write" && conversation) {
-        write(state.work.drafts.get(conversation.id) ?? "");
-        enable(send, online && field.value.trim() !== "");
-        setText(hint, online ? words.composer.hint : words.composer.offline);
-        setAttribute(hint, "data-offline", !online);
-        drawTemplates(model, online);
-      } else if (conversation) {
-        drawOther(model, conversation);
-      }
+      takesFiles = conversation?.protocol === "web-messaging";
+      if (!conversation) return;
+      const online = isOnline(model.state);
+      const files = uploadsOf(work, conversation.id);
+      write(work.drafts.get(conversation.id) ?? "");
+      uploads.update(model, files);
+      enable(attach, takesFiles);
+      setAttribute(attach, "title", takesFiles ? words.composer.attach : words.composer.noFiles);
+      enable(send, online && !areUploading(files) && (field.value.trim() !== "" || readyUploads(files).length > 0));
+      setText(hint, !online ? words.composer.offline : areUploading(files) ? words.composer.uploading : words.composer.hint);
+      setAttribute(hint, "data-offline", !online);
+      setText(me, work.myName ?? words.from.you);
+      const spoken = work.asBot ? "bot" : "agent";
+      if (voice.value !== spoken) voice.value = spoken;
+      setAttribute(element, "data-voice", spoken);
+      tray.update(model);
     },
   };
-
-  /** @param {Model} model @param {import("../core/types.js").Conversation} conversation */
-  function drawOther({ state }, conversation) {
-    const online = isOnline(state);
-    const name = guestName(conversation.guest, words);
-    const isAcceptable = mode === "accept" || mode === "take-over";
-    const agentName = conversation.agentName ?? words.from.agent;
-    const acceptWords = mode === "take-over" ? words.foot.takeOver : words.foot.accept;
-    const hasNext = mode === "ended" && waiting(state.desk).length > 0;
-    show(accept, isAcceptable);
-    setText(/** @type {Node} */ (accept.lastChild), me(state)?.onQueue ? acceptWords : words.foot.goOnQueueAndAccept);
-    enable(accept, online);
-    show(next, hasNext);
-    enable(next, online);
-    show(toList, mode === "ended" && !hasNext);
-    const by = conversation.endReason === "agent" || conversation.endReason === "guest" ? conversation.endReason : "other";
-    const leads = {
-      accept: words.foot.acceptLead(name),
-      "watch-bot": words.foot.watchBot,
-      "watch-agent": words.foot.watchAgent(agentName),
-      "take-over": words.foot.takeOverLead(agentName),
-      ended: words.foot.endedBy[by],
-    };
-    setText(lead, mode === "write" || mode === "none" ? "" : leads[mode]);
-  }
-
-  /** @param {Model} model @param {boolean} online */
-  function drawTemplates({ state, format }, online) {
-    const { templates } = state.work;
-    show(noTemplates, templates.length === 0);
-    syncChildren(
-      cards,
-      templates,
-      (template) => template.name,
-      (template) => {
-        const pick = h(
-          "button",
-          { type: "button", class: "template", "aria-label": words.composer.sendTemplate(template.title) },
-          h("span", { class: "template-title" }, template.title),
-          h("span", { class: "template-text", dir: "auto" }, template.text),
-          ...miniature(template.content, { words, now: Date.now(), format }),
-        );
-        onPress(pick, () => {
-          if (shownId === undefined) return;
-          setTray(false);
-          onTemplate(shownId, template);
-          field.focus();
-        });
-        return h("li", {}, pick);
-      },
-      (item) => enable(/** @type {HTMLElement} */ (item.firstElementChild), online),
-    );
-  }
 }

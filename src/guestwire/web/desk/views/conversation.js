@@ -7,8 +7,8 @@
  */
 
 import { isOnline, queuedAt, sectionOf, selected } from "../core/selectors.js";
-import { createFoot } from "./composer.js";
 import { enable, h, onPress, setText, show } from "./dom.js";
+import { createFoot } from "./foot.js";
 import { icon } from "./icons.js";
 import { avatar, button, guestName, iconButton, updateAvatar } from "./parts.js";
 import { createTranscript } from "./transcript.js";
@@ -23,19 +23,36 @@ export function createConversation(words, intents) {
   const face = avatar();
   const name = h("bdi");
   const status = h("p", { class: "head-status" });
-  const transfer = button(words.conversation.transfer, "normal", "bot");
+  const transfer = button(words.conversation.transfer, "normal", "transfer");
   const end = button(words.conversation.end, "danger", "end");
   const details = iconButton("person", words.conversation.details, "hide-wide");
   const head = h("header", { class: "head" }, back, face, h("div", { class: "head-words" }, h("h2", { class: "head-name" }, name), status), h("div", { class: "head-tools" }, transfer, end, details));
   const transcript = createTranscript(words, intents);
   const foot = createFoot(words, intents);
+  const drop = h("div", { class: "drop", "aria-hidden": "true", hidden: true }, icon("attach"), h("p", {}, words.attachment.drop));
   const empty = h("div", { class: "empty" }, icon("wire", "empty-mark"), h("p", { class: "empty-title" }, words.conversation.none), h("p", { class: "quiet" }, words.conversation.noneHint));
-  const element = h("section", { id: "conversation", class: "pane conversation-pane", tabindex: -1, "aria-label": words.conversation.label }, empty, head, transcript.element, foot.element);
+  const element = h("section", { id: "conversation", class: "pane conversation-pane", tabindex: -1, "aria-label": words.conversation.label }, empty, head, transcript.element, foot.element, drop);
 
   onPress(back, intents.onToList);
   onPress(transfer, intents.onTransfer);
   onPress(end, intents.onEnd);
   onPress(details, intents.onDetails);
+
+  element.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    // Elsewhere the browser would leave the page for the file.
+    event.preventDefault();
+    event.dataTransfer.dropEffect = foot.canTakeFiles() ? "copy" : "none";
+    show(drop, foot.canTakeFiles());
+  });
+  element.addEventListener("dragleave", (event) => {
+    if (!(event.relatedTarget instanceof Node) || !element.contains(event.relatedTarget)) show(drop, false);
+  });
+  element.addEventListener("drop", (event) => {
+    event.preventDefault();
+    show(drop, false);
+    foot.takeFiles([...(event.dataTransfer?.files ?? [])]);
+  });
 
   /** Focus what can be done here: the field, a button, or the transcript to read. */
   function focus() {

@@ -6,10 +6,10 @@
  * @import { Model } from "./parts.js"
  */
 
-import { faultsOn, isOnline } from "../core/selectors.js";
+import { faultGroups, faultsOn, isOnline } from "../core/selectors.js";
 import { paramLabel } from "../core/text.js";
 import { enable, h, onPress, setAttribute, setText, show, syncChildren } from "./dom.js";
-import { button } from "./parts.js";
+import { button, createToggle } from "./parts.js";
 
 /** @typedef {{ on: boolean } & Record<string, ParamValue>} Setting */
 
@@ -21,12 +21,11 @@ import { button } from "./parts.js";
 export function createFaults(words, { onSetFault, onFireFault, onClearFaults, onReset }) {
   /** @type {WeakMap<Element, (model: Model, fault: Fault) => void>} */
   const updates = new WeakMap();
-  const switches = h("ul", { class: "faults" });
-  const actions = h("ul", { class: "faults" });
-  const switchSection = h("section", {}, h("h2", { class: "section-title" }, words.faults.switches), switches);
-  const actionSection = h("section", {}, h("h2", { class: "section-title" }, words.faults.actions), actions);
-  const capabilities = h("ul", { class: "faults" });
-  const capabilitySection = h("section", {}, h("h2", { class: "section-title" }, words.faults.capabilities), capabilities);
+  /** @type {Model | undefined} */
+  let drawn;
+  const groups = h("div", { class: "fault-groups" });
+  const find = h("input", { id: "fault-find", class: "input", type: "search", placeholder: words.faults.find, "aria-label": words.faults.find, autocomplete: "off" });
+  const notFound = h("p", { class: "quiet" }, words.faults.notFound);
   const none = h("p", { class: "quiet" }, words.faults.none);
   const clear = button(words.faults.clear, "normal");
   const reset = button(words.faults.reset, "danger");
@@ -38,11 +37,14 @@ export function createFaults(words, { onSetFault, onFireFault, onClearFaults, on
     clear,
     unpublished,
     none,
-    switchSection,
-    actionSection,
-    capabilitySection,
+    find,
+    groups,
+    notFound,
     h("div", { class: "reset" }, reset, h("p", { class: "quiet" }, words.faults.resetLead)),
   );
+  find.addEventListener("input", () => {
+    if (drawn) draw(drawn);
+  });
   onPress(clear, onClearFaults);
   onPress(reset, onReset);
 
@@ -51,6 +53,22 @@ export function createFaults(words, { onSetFault, onFireFault, onClearFaults, on
     const { item, update } = fault.kind === "action" ? createAction(words, fault, onFireFault) : createSwitch(words, fault, onSetFault);
     updates.set(item, update);
     return item;
+  }
+
+  /** @param {{ title: string }} group */
+  function createGroup({ title }) {
+    return h("section", {}, h("h2", { class: "section-title" }, title), h("ul", { class: "faults" }));
+  }
+
+  /** @param {Model} model */
+  function draw(model) {
+    drawn = model;
+    const found = faultGroups(model.state.desk.faults, find.value, words.faults.others);
+    syncChildren(groups, found, (one) => one.title, createGroup, (section, { faults }) => {
+      const list = /** @type {Element} */ (section.lastElementChild);
+      syncChildren(list, faults, (one) => one.name, create, (item, fault) => updates.get(item)?.(model, fault));
+    });
+    show(notFound, found.length === 0 && find.value !== "");
   }
 
   return {
@@ -63,11 +81,8 @@ export function createFaults(words, { onSetFault, onFireFault, onClearFaults, on
       enable(reset, online);
       show(unpublished, !desk.flow.published);
       show(none, desk.faults.length === 0);
-      for (const [parent, section, kind] of /** @type {const} */ ([[switches, switchSection, "switch"], [actions, actionSection, "action"], [capabilities, capabilitySection, "capability"]])) {
-        const faults = desk.faults.filter((one) => one.kind === kind);
-        show(section, faults.length > 0);
-        syncChildren(parent, faults, (one) => one.name, create, (item, fault) => updates.get(item)?.(model, fault));
-      }
+      show(find, desk.faults.length > 0);
+      draw(model);
     },
   };
 }
@@ -75,7 +90,7 @@ export function createFaults(words, { onSetFault, onFireFault, onClearFaults, on
 /** @param {Words} words @param {Fault} fault @param {(name: string, setting: Setting) => void} onSetFault */
 function createSwitch(words, fault, onSetFault) {
   const id = `fault-${fault.name}`;
-  const toggle = h("button", { type: "button", id, class: "fault-switch", role: "switch", "aria-checked": "false", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-help` }, h("span", { class: "track", "aria-hidden": "true" }, h("span", { class: "thumb" })));
+  const toggle = createToggle(id);
   const title = h("label", { id: `${id}-title`, for: id, class: "fault-title" });
   const help = h("p", { id: `${id}-help`, class: "fault-help" });
   const params = h("div", { class: "params" });

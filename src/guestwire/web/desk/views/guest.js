@@ -8,36 +8,37 @@
 
 import { otherVisits, selected } from "../core/selectors.js";
 import { h, onPress, setAttribute, setText, show, syncChildren } from "./dom.js";
+import { createActions } from "./guest-actions.js";
 import { icon } from "./icons.js";
-import { avatar, guestName, iconButton, updateAvatar } from "./parts.js";
+import { avatar, createCopy, guestName, updateAvatar } from "./parts.js";
 
 /** @typedef {{ key: string, label: string, value: string, isCode?: boolean, isMissing?: boolean }} Fact */
 
 /**
  * @param {Words} words
- * @param {{ onSelect: (id: string) => void, onCopy: (text: string) => Promise<boolean> }} intents
+ * @param {{ onSelect: (id: string) => void, onCopy: (text: string) => Promise<boolean> } & Parameters<typeof createActions>[1]} intents
  */
-export function createGuest(words, { onSelect, onCopy }) {
+export function createGuest(words, intents) {
+  const { onSelect, onCopy } = intents;
   const face = avatar();
   face.classList.add("avatar-large");
   const name = h("bdi");
   const presence = h("p", { class: "presence" });
+  const signedIn = h("p", { class: "signed-in" }, icon("lock"), h("span", {}));
   const facts = h("dl", { class: "facts" });
+  const attributeList = h("dl", { class: "facts" });
+  const attributes = h("section", {}, h("h3", { class: "section-title" }, words.side.attributes), attributeList);
+  const actions = createActions(words, intents);
   const visitList = h("ul", { class: "visits" });
   const visits = h("section", {}, h("h3", { class: "section-title" }, words.side.visits), visitList);
-  const card = h("div", { class: "guest" }, h("div", { class: "guest-head" }, face, h("h2", { class: "guest-name" }, name), presence), facts, visits);
+  const card = h("div", { class: "guest" }, h("div", { class: "guest-head" }, face, h("h2", { class: "guest-name" }, name), presence), signedIn, facts, attributes, actions.element, visits);
   const none = h("p", { class: "quiet side-none" }, words.side.none);
   const element = h("div", {}, none, card);
 
   /** @param {Fact} fact */
   function createFact(fact) {
-    const copy = iconButton("copy", words.side.copy(fact.label), "copy");
     const value = h("span", { class: fact.isCode ? "code" : "", dir: "auto" });
-    onPress(copy, async () => {
-      if (!(await onCopy(value.textContent ?? ""))) return;
-      copy.replaceChildren(icon("check"));
-      setTimeout(() => copy.replaceChildren(icon("copy")), 1500);
-    });
+    const copy = createCopy(words.side.copy(fact.label), () => onCopy(value.textContent ?? ""));
     return h("div", { class: "fact" }, h("dt", {}, fact.label), h("dd", {}, value, copy));
   }
 
@@ -55,6 +56,14 @@ export function createGuest(words, { onSelect, onCopy }) {
       const isOnline = conversation.stage !== "ended" && conversation.connections > 0;
       setText(presence, isOnline ? (conversation.connections > 1 ? words.guest.tabs(conversation.connections) : words.guest.online) : words.guest.offline);
       setAttribute(presence, "data-on", isOnline);
+      const { attributes: told = {}, signedInAs } = conversation.guest;
+      show(signedIn, signedInAs !== undefined);
+      setText(/** @type {Node} */ (signedIn.lastChild), signedInAs === undefined ? "" : words.guest.signedInAs(signedInAs));
+      show(attributes, Object.keys(told).length > 0);
+      syncChildren(attributeList, Object.entries(told), ([key]) => key, ([key, value]) => createFact({ key, label: key, value, isCode: true }), (node, [, value]) => {
+        setText(/** @type {Node} */ (node.querySelector("dd span")), value);
+      });
+      actions.update(model, conversation);
       syncChildren(facts, factsOf(model, conversation), (fact) => fact.key, createFact, (node, fact) => {
         const value = /** @type {Element} */ (node.querySelector("dd span"));
         setText(value, fact.value);
@@ -85,6 +94,7 @@ export function createGuest(words, { onSelect, onCopy }) {
       fact("started", words.side.started, `${format.day(startedAt, now)}, ${format.time(startedAt)}`),
       ...(endedAt === undefined ? [] : [fact("ended", words.side.ended, `${format.day(endedAt, now)}, ${format.time(endedAt)}`)]),
       fact("length", words.side.length, format.span((endedAt ?? now) - startedAt)),
+      ...(conversation.protocol ? [fact("protocol", words.side.protocol, words.side.protocols[conversation.protocol])] : []),
       fact("conversationId", words.side.conversationId, conversation.id, true),
       fact("sessionId", words.side.sessionId, conversation.sessionId, true),
     ];

@@ -7,7 +7,9 @@
  * @import { Model } from "./parts.js"
  */
 
-import { isOnline, lastLine, me, queuedAt, sections, unread } from "../core/selectors.js";
+import { gist } from "../core/answers.js";
+import { hasMarkdown, isOnline, lastLine, me, queuedAt, sections, unread } from "../core/selectors.js";
+import { plainText } from "../core/text.js";
 import { enable, h, onPress, setAttribute, setText, show, syncChildren } from "./dom.js";
 import { icon } from "./icons.js";
 import { avatar, button, guestName, updateAvatar } from "./parts.js";
@@ -217,7 +219,7 @@ function createRowView(words, id, onSelect, onAccept) {
       show(aboutLine, aboutText !== "");
       const isMine = last?.from === "agent" && last.name === state.work.myName;
       const sender = !last || last.from === "guest" || last.from === "system" ? "" : `${isMine ? words.from.you : (last.name ?? words.from[last.from])}: `;
-      setText(line, last ? sender + last.text : "");
+      setText(line, last ? sender + plainText(gist(last), { markdown: hasMarkdown(state.desk, conversation), isOutbound: last.from !== "guest" }) : "");
       setText(presence, stage === "ended" ? "" : conversation.connections > 0 ? words.guest.online : words.guest.offline);
       const count = unread(conversation, state.work);
       show(badge, count > 0);

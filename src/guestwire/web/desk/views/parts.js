@@ -8,7 +8,7 @@
  */
 
 import { initials, tint } from "../core/selectors.js";
-import { h, setAttribute, setText } from "./dom.js";
+import { h, onPress, setAttribute, setText } from "./dom.js";
 import { icon } from "./icons.js";
 
 /** @typedef {{ now: number, words: Words, format: Format }} Drawing What content is drawn with. */
@@ -55,6 +55,26 @@ export function button(label, quality, iconName) {
     iconName && icon(iconName),
     h("span", { class: "button-label" }, label),
   );
+}
+
+/** @param {string} id @returns {HTMLButtonElement} A switch, named by what `${id}-title` says and explained by `${id}-help`. */
+export function createToggle(id) {
+  return h(
+    "button",
+    { type: "button", id, class: "fault-switch", role: "switch", "aria-checked": "false", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-help` },
+    h("span", { class: "track", "aria-hidden": "true" }, h("span", { class: "thumb" })),
+  );
+}
+
+/** @param {string} label @param {() => Promise<boolean>} copy @returns {HTMLButtonElement} It shows for a moment that it has copied. */
+export function createCopy(label, copy) {
+  const press = iconButton("copy", label, "copy");
+  onPress(press, async () => {
+    if (!(await copy())) return;
+    press.replaceChildren(icon("check"));
+    setTimeout(() => press.replaceChildren(icon("copy")), 1500);
+  });
+  return press;
 }
 
 /** @param {Sender} from @param {string | undefined} name @param {Words} words */

@@ -31,7 +31,7 @@ export function createRow(row, model, conversation, onShow) {
 
   const { name, isMine } = speaker(entry, row.isPending, model, conversation);
   const markdown = hasMarkdown(model.state.desk, conversation);
-  const answer = createAnswer(entry, conversation.entries, model, onShow);
+  const answer = createAnswer(entry, conversation.entries, { ...model, markdown }, onShow);
   const offered = (entry.content ?? []).filter((one) => entry.from !== "guest" || (one.contentType !== "ButtonResponse" && !one.form?.response));
   return h(
     "article",

@@ -1,45 +1,56 @@
 /**
- * The side pane: two tabs, the guest and the faults.
+ * The side pane: three tabs, the guest, the deployment and the faults.
  *
+ * @import { SideName } from "../core/types.js"
  * @import { Words } from "../locales/en.js"
  * @import { Model } from "./parts.js"
  */
 
 import { faultsOn } from "../core/selectors.js";
+import { createDeployment } from "./deployment.js";
 import { h, onPress, setAttribute, setText, show } from "./dom.js";
 import { createFaults } from "./faults.js";
 import { createGuest } from "./guest.js";
 import { iconButton } from "./parts.js";
 
-/** @typedef {"guest" | "faults"} TabName */
+/** @type {readonly SideName[]} */
+const NAMES = ["guest", "deployment", "faults"];
 
 /**
  * @param {Words} words
- * @param {Parameters<typeof createFaults>[1] & Parameters<typeof createGuest>[1] & { onTab: (name: TabName) => void,
- *   onClose: () => void }} intents
+ * @param {Parameters<typeof createFaults>[1] & Parameters<typeof createGuest>[1] & Parameters<typeof createDeployment>[1] & {
+ *   onTab: (name: SideName) => void, onClose: () => void }} intents
  */
 export function createSide(words, intents) {
-  const views = { guest: createGuest(words, intents), faults: createFaults(words, intents) };
+  const views = {
+    guest: createGuest(words, intents),
+    deployment: createDeployment(words, intents),
+    faults: createFaults(words, intents),
+  };
   const count = h("span", { class: "count count-loud" });
-  const tabs = {
-    guest: h("button", { type: "button", role: "tab", id: "tab-guest", class: "tab", "aria-controls": "panel-guest" }, words.side.guest),
-    faults: h("button", { type: "button", role: "tab", id: "tab-faults", class: "tab", "aria-controls": "panel-faults" }, words.side.faults, count),
-  };
-  const panels = {
-    guest: h("div", { role: "tabpanel", id: "panel-guest", class: "panel", "aria-labelledby": "tab-guest", tabindex: 0 }, views.guest.element),
-    faults: h("div", { role: "tabpanel", id: "panel-faults", class: "panel", "aria-labelledby": "tab-faults", tabindex: 0 }, views.faults.element),
-  };
-  const tablist = h("div", { class: "tabs", role: "tablist", "aria-label": words.side.label }, tabs.guest, tabs.faults);
+  const pairs = NAMES.map((name) => ({ name, ...createTab(name, words.side[name], views[name].element) }));
+  pairs.find(({ name }) => name === "faults")?.tab.append(count);
+  const tablist = h("div", { class: "tabs", role: "tablist", "aria-label": words.side.label }, ...pairs.map(({ tab }) => tab));
   const close = iconButton("close", words.side.close, "hide-wide");
-  const element = h("section", { class: "pane side-pane", "aria-label": words.side.label }, h("div", { class: "side-head" }, tablist, close), panels.guest, panels.faults);
+  const element = h(
+    "section",
+    { class: "pane side-pane", "aria-label": words.side.label },
+    h("div", { class: "side-head" }, tablist, close),
+    ...pairs.map(({ panel }) => panel),
+  );
 
-  for (const name of /** @type {TabName[]} */ (["guest", "faults"])) onPress(tabs[name], () => intents.onTab(name));
+  for (const { name, tab } of pairs) onPress(tab, () => intents.onTab(name));
   tablist.addEventListener("keydown", (event) => {
-    if (!["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key) || event.altKey) return;
+    const here = pairs.findIndex(({ tab }) => tab === document.activeElement);
+    const step = getComputedStyle(tablist).direction === "rtl" ? -1 : 1;
+    const places = new Map([["ArrowLeft", here - step], ["ArrowRight", here + step], ["Home", 0], ["End", pairs.length - 1]]);
+    const place = places.get(event.key);
+    if (place === undefined || event.altKey) return;
     event.preventDefault();
-    const other = document.activeElement === tabs.guest ? "faults" : "guest";
-    intents.onTab(other);
-    tabs[other].focus();
+    const next = pairs.at(place % pairs.length);
+    if (!next) return;
+    intents.onTab(next.name);
+    next.tab.focus();
   });
   element.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && close.checkVisibility()) intents.onClose();
@@ -48,20 +59,27 @@ export function createSide(words, intents) {
 
   return {
     element,
-    /** @param {TabName} name */
-    focusTab: (name) => tabs[name].focus(),
+    /** @param {SideName} name */
+    focusTab: (name) => pairs.find((one) => one.name === name)?.tab.focus(),
     /** @param {Model} model */
     update(model) {
       const { side } = model.state.work;
       const on = faultsOn(model.state.desk).length;
       show(count, on > 0);
       setText(count, on > 0 ? model.format.number(on) : "");
-      for (const name of /** @type {TabName[]} */ (["guest", "faults"])) {
-        setAttribute(tabs[name], "aria-selected", String(side === name));
-        setAttribute(tabs[name], "tabindex", side === name ? 0 : -1);
-        show(panels[name], side === name);
+      for (const { name, tab, panel } of pairs) {
+        setAttribute(tab, "aria-selected", String(side === name));
+        setAttribute(tab, "tabindex", side === name ? 0 : -1);
+        show(panel, side === name);
       }
       views[side].update(model);
     },
   };
+}
+
+/** @param {SideName} name @param {string} title @param {Node} content */
+function createTab(name, title, content) {
+  const tab = h("button", { type: "button", role: "tab", id: `tab-${name}`, class: "tab", "aria-controls": `panel-${name}` }, title);
+  const panel = h("div", { role: "tabpanel", id: `panel-${name}`, class: "panel", "aria-labelledby": tab.id, tabindex: 0 }, content);
+  return { tab, panel };
 }
