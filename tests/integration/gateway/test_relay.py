@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from guestwire.client import connect
@@ -435,14 +436,19 @@ async def test_a_provider_that_repeats_itself_is_recorded_once(tmp_path: Path) -
         await guest.upstream.says(joined, joined)
         await guest.upstream.says(joined, ConversationUpdated(position=2), Message(sender="bot", text="b", id="p1"))
         await guest.upstream.says(Message(sender="bot", text="b", id="p1"))
-        await tab.until_seq(4)
+        until = msgspec.structs.replace(joined, expires_at=datetime(2026, 5, 4, 9, 12, 31, tzinfo=UTC))
+        await guest.upstream.says(until, until, joined)
+        await tab.until_seq(5)
+        assert tab.records[-1]["expiresAt"] == "2026-05-04T09:12:31.000Z"
         await world.restart()
         back = await guest.open()
         await send(back, "Back", "c2")
-        await guest.upstream.says(joined, Message(sender="bot", text="b", id="p1"))
+        await guest.upstream.says(joined, until, Message(sender="bot", text="b", id="p1"))
         await back.until("receipt", status="delivered", clientId="c2")
         kinds = [frame["type"] for frame in sorted(back.records, key=lambda frame: int(frame["seq"]))]
-        assert kinds == ["message", "receipt", "conversation-update", "bot-message", "message", "receipt"]
+        assert kinds == [
+            "message", "receipt", "conversation-update", "bot-message", "conversation-update", "message", "receipt",
+        ]  # fmt: skip
 
 
 # --- plain connections ------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Pace:
             its turn.
     """
 
-    look_again_s: tuple[float, ...] = (0.5, 1.5, 3.0, 6.0)
+    look_again_s: tuple[float, ...] = (0.5, 1.5, 3.0, 6.0, 15.0, 30.0, 60.0)
     read_again_s: tuple[float, ...] = (0.0, 0.3, 0.7)
     read_every_s: float | None = None
     give_up_s: float = 30.0

@@ -41,6 +41,7 @@ from guestwire.model.events import (
     Typing,
 )
 from guestwire.model.ids import ClientId, SessionId
+from guestwire.model.times import parse_time
 from guestwire.net.clock import Clock
 from guestwire.protocols.guest_session.relay import VolatileFrame
 from guestwire.protocols.guest_session.session import Authorization, GuestDetails
@@ -459,7 +460,9 @@ class RelaySession:
                     self._cleared_at = record.seq if is_cleared else None
                     if frame.status in set(ConversationStatus):
                         self._last_update = ConversationUpdated(
-                            status=ConversationStatus(frame.status), agent_name=frame.agent_name
+                            status=ConversationStatus(frame.status),
+                            agent_name=frame.agent_name,
+                            expires_at=parse_time(frame.expires_at),
                         )
             after = page.records[-1].seq
 
@@ -648,4 +651,5 @@ def _says_nothing_new(event: ConversationUpdated, last: ConversationUpdated | No
         and (last.status, last.agent_name) == (event.status, event.agent_name)
         and event.reason in {None, last.reason}
         and event.read_only in {None, last.read_only}
+        and event.expires_at in {None, last.expires_at}
     )

@@ -116,6 +116,8 @@ async def test_a_short_history_is_read_from_its_beginning(w: World) -> None:
 
 
 async def test_it_is_read_again_for_what_becomes_visible_late(w: World) -> None:
+    """For a minute: what an agent said while nobody listened must not wait for the next connection."""
+    assert Pace().look_again_s[-1] == 60.0
     async with w.running():
         w.reader.connected()
         await w.read()
