@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -17,6 +18,8 @@ from guestwire.emulator.web_messaging.service import WebMessaging
 from guestwire.emulator.web_messaging.uploads import UPLOADS_PATH, Upload, refusal_of
 
 __all__ = ["file_routes"]
+
+_WELL_FORMED = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,120}", re.ASCII)
 
 # Shown in a page of ours or opened by itself, such a file can do no harm; anything else is saved.
 _INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "audio/mpeg", "audio/ogg", "video/mp4"})
@@ -37,7 +40,9 @@ def file_routes(org: Org, service: WebMessaging) -> list[Route]:
         service.uploads.done(upload_id)
         # A guest may send one byte too many, so that the refusal comes as the platform's; no more is read.
         data = await read_body(request, code="entity.too.large", limit=MAX_FILE_KB * 1000 + 1)
-        file_type = media_type(request) or asked.file.file_type
+        file_type = media_type(request) or asked.file.file_type.lower()
+        if not _WELL_FORMED.fullmatch(file_type):
+            file_type = "application/octet-stream"
         number = refusal_of(rules, asked.file, file_type=file_type, size=len(data))
         number = org.faults.value(FaultName.REJECT_UPLOADS, "code") or number
         delay_s = org.faults.value(FaultName.SLOW_UPLOADS, "delayMs") / 1000

@@ -295,6 +295,8 @@ class WebMessaging:
         known = None if session_id is None else self._org.sessions.get(session_id)
         if known is not None:
             return known
+        if session_id is not None:
+            del self._tokens[session_id]  # the org forgot it: it keeps no more than so many ended conversations
         session = self._provider.session(token)
         assert session is not None, "Expected a configured session."  # noqa: S101 - callers have just seen it
         record = self._org.begin_session(session.deployment.deployment_id)

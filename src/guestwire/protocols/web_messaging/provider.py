@@ -92,6 +92,9 @@ __all__ = [
 ]
 
 
+MAX_EXPIRED = 10_000
+"""Tokens remembered that were expired; whoever comes back with an older one simply has a new session."""
+
 MAX_MESSAGES = 2000
 """Kept per session: a guest at the full rate must not fill the memory."""
 
@@ -305,7 +308,7 @@ class WebMessagingProvider:
         self._host = host
         self._lines: dict[str, WebMessagingServer] = {}
         self._sessions: dict[Secret, ServedSession] = {}
-        self._expired: set[Secret] = set()
+        self._expired: dict[Secret, None] = {}
         self._effects: deque[ProviderEffect] = deque()
         self._happenings: deque[Happening] = deque()
 
@@ -547,7 +550,7 @@ class WebMessagingProvider:
             self._forget(session)
         if command.token in self._expired:
             # Once, so that clients see it; the next one is a new session (§8 row 5).
-            self._expired.discard(command.token)
+            del self._expired[command.token]
             line.write(answers.refusal(4006, "session expired", tracing_id=command.tracing_id))
             return
         session = self._sessions.get(command.token)
@@ -820,7 +823,9 @@ class WebMessagingProvider:
 
     def _forget(self, session: ServedSession) -> None:
         """The session expired: whoever comes back with its token is told once."""
-        self._expired.add(session.token)
+        self._expired[session.token] = None
+        if len(self._expired) > MAX_EXPIRED:
+            del self._expired[next(iter(self._expired))]
         self._end(session, EndReason.EXPIRED)
 
     def _end(self, session: ServedSession, reason: EndReason) -> None:
