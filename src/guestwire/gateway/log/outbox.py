@@ -67,6 +67,11 @@ OPEN_STATES = frozenset({_S.ACCEPTED, _S.SENDING, _S.WAITING})
 """States of messages that still want to be sent, or settled; they keep newer ones waiting."""
 
 
+_TARGETS = {
+    state: frozenset(to for given, to in changes.items() if given is not _I.TAKEN) for state, changes in OUTBOX.items()
+}
+
+
 def can_become(state: OutboxState, target: OutboxState, attempts: int) -> bool:
     """Return whether one input leads from `state` to `target`; `taken` is left to `mark_sending`.
 
@@ -75,7 +80,7 @@ def can_become(state: OutboxState, target: OutboxState, attempts: int) -> bool:
     """
     if state is not _S.SENDING and target is _S.DELIVERED and attempts == 0:
         return False
-    return any(target is to for given, to in OUTBOX[state].items() if given is not _I.TAKEN)
+    return target in _TARGETS[state]
 
 
 def after_end(state: OutboxState) -> OutboxState:

@@ -36,8 +36,8 @@ from guestwire.gateway.log.records import (
     TokenEntry,
 )
 from guestwire.gateway.log.schema import check_library
-from guestwire.gateway.log.transaction import Transaction
-from guestwire.gateway.log.writer import FailPoint, Moved, Outcome, Request, Writer, system_now_ms
+from guestwire.gateway.log.transaction import Row, SessionState, Transaction
+from guestwire.gateway.log.writer import FailPoint, Outcome, Request, Writer, system_now_ms
 from guestwire.model.ids import ClientId, SessionId
 
 __all__ = ["SqliteSessionLog"]
@@ -405,19 +405,19 @@ class SqliteSessionLog:
         for sid in outcome.gone:
             self._drop_tail(sid)
             self._views.pop(sid, None)
-        for sid, moved in outcome.moved.items():
-            self._move(sid, moved)
-        for sid, outgoing in outcome.outboxes.items():
+        for sid, (state, rows) in outcome.moved.items():
+            self._move(sid, state, rows)
+        for sid, state in outcome.outboxes.items():
             view = self._views.get(sid)
             if view is not None:
-                view.outgoing = outgoing
+                view.outgoing = next(iter(state.open.values()), None)
         _resolve(outcome.results)
         if self._wakes:
             for sid in self._wakes.keys() if outcome.all_moved else (outcome.moved.keys() | outcome.gone):
                 self._wake(sid)
 
-    def _move(self, sid: SessionId, moved: Moved) -> None:
-        position = LogPosition(moved.epoch, moved.floor, moved.head)
+    def _move(self, sid: SessionId, state: SessionState, rows: Sequence[Row]) -> None:
+        position = LogPosition(state.epoch, state.floor, state.head)
         view = self._views.get(sid)
         if view is None:
             self._make_room()
@@ -425,17 +425,19 @@ class SqliteSessionLog:
         view.position = position
         if not (view.tail or sid in self._wakes):
             return
-        new = [Record(row[1], row[2], row[3], row[5], row[6], row[7]) for row in moved.rows]
+        new = [Record(row[1], row[2], row[3], row[5], row[6], row[7]) for row in rows]
         tail = view.tail
         if tail and new and tail[-1].seq + 1 != new[0].seq:
             self._drop_tail(sid)
             tail = view.tail
         tail += new
         gone = max(0, len(tail) - _TAIL_RECORDS)
-        while gone < len(tail) and tail[gone].seq <= moved.floor:
+        while gone < len(tail) and tail[gone].seq <= state.floor:
             gone += 1
-        self._tails_bytes += _size(new) - _size(tail[:gone])
-        del tail[:gone]
+        self._tails_bytes += _size(new)
+        if gone:
+            self._tails_bytes -= _size(tail[:gone])
+            del tail[:gone]
         if self._tails_bytes > _TAILS_BYTES:
             # Rare, and cheap to repair: whoever needs a tail reads it from the store until new records come.
             for other in self._views.values():

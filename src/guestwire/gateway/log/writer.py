@@ -28,19 +28,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import apsw
+import msgspec
 
 from guestwire.errors import ChatError, LogUnavailable
 from guestwire.gateway.log.generation import Generation, GenerationFile, new_generation
-from guestwire.gateway.log.records import Outgoing
 from guestwire.gateway.log.schema import BUSY_MS, CHECKPOINT_PAGES, lock_store, open_writer
 from guestwire.gateway.log.slack import wal_pages, zero_slack
-from guestwire.gateway.log.transaction import Row, Transaction
+from guestwire.gateway.log.transaction import Row, SessionState, Transaction
 from guestwire.model.ids import SessionId
 
-__all__ = ["FailPoint", "Moved", "Outcome", "Request", "Writer", "unavailable"]
+__all__ = ["FailPoint", "Outcome", "Request", "Writer", "unavailable"]
 
 FailPoint = Callable[[str], None]
 """Called by name at `before-commit` and `after-commit`. Raising at the first makes the batch fail as the disk would."""
@@ -63,16 +62,7 @@ _STORE_ERRORS = (
 )
 
 
-class Moved(NamedTuple):
-    """Where a session's log stands after a commit, and the records it got."""
-
-    epoch: str
-    floor: int
-    head: int
-    rows: list[Row]
-
-
-class Request(NamedTuple):
+class Request(msgspec.Struct, frozen=True):
     """Something to do within a transaction."""
 
     run: Callable[[Transaction], object]
@@ -90,9 +80,10 @@ class Outcome:
     """What became of a batch."""
 
     results: list[tuple[asyncio.Future[object], object, BaseException | None]] = field(default_factory=list)
-    moved: dict[SessionId, Moved] = field(default_factory=dict)
-    outboxes: dict[SessionId, Outgoing | None] = field(default_factory=dict)
-    """Where the outbox was changed: its oldest open message."""
+    moved: dict[SessionId, tuple[SessionState, list[Row]]] = field(default_factory=dict)
+    """Sessions whose log has moved, with their new records. Nothing changes a state before this was delivered."""
+    outboxes: dict[SessionId, SessionState] = field(default_factory=dict)
+    """Where the outbox was changed."""
     gone: set[SessionId] = field(default_factory=set)
     all_moved: bool = False
 
@@ -255,8 +246,8 @@ class Writer:
     def _begin(self, batch: list[Request]) -> Callable[[], None]:
         """Do as much of a batch as is the loop's to do; return what is left for the thread."""
         knows = self._transaction.knows
-        for _, _, sid, is_long, _ in batch:
-            if is_long or (sid is not None and not knows(sid)):
+        for request in batch:
+            if request.is_long or (request.sid is not None and not knows(request.sid)):
                 return partial(self._do, batch)
         outcome = Outcome()
         try:
@@ -327,10 +318,8 @@ class Writer:
                     raise
                 results.append((request.future, None, refusal))
         transaction.finish(self._commits + 1)
-        outcome.moved = {
-            sid: Moved(state.epoch, state.floor, state.head, rows) for sid, (state, rows) in transaction.touched.items()
-        }
-        outcome.outboxes = {sid: next(iter(state.open.values()), None) for sid, state in transaction.outboxes.items()}
+        outcome.moved = transaction.touched
+        outcome.outboxes = transaction.outboxes
         outcome.gone = transaction.gone
         outcome.all_moved = transaction.all_moved
 
