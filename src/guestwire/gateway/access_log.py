@@ -27,7 +27,12 @@ def route_of(path: str) -> str:
     if path in _EXACT:
         return path
     if path.startswith(f"{_SESSIONS}/"):
+        _, *more = path.removeprefix(f"{_SESSIONS}/").split("/")
+        if more[:1] == ["attachments"]:
+            return f"{_SESSIONS}/{{sessionId}}/attachments" + ("/{id}" if more[1:] else "")
         return f"{_SESSIONS}/{{sessionId}}"
+    if path.startswith("/attachments/"):
+        return "/attachments/{sealed}"
     for folder in ("/widget/", "/page/"):
         if path.startswith(folder):
             return f"{folder}…"

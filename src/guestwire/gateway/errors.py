@@ -89,7 +89,14 @@ _GUESTS = frozenset(
 
 
 def guests_problem(error: ChatError) -> ChatError:
-    """Say to a browser why the provider did not do what the guest asked for, or why it could not be asked."""
+    """Say to a browser why the provider did not do what the guest asked for, or why it could not be asked.
+
+    The end of the provider's session is not that of ours, so it is no 401 here.
+    """
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, SessionExpired):
+        return Problem(code="upstream-invalid")
     is_guests = error.code in _GUESTS or error.code.startswith(("attachment", "upstream-"))
     return error if is_guests and ERRORS[error.code].http_status is not None else upstream_problem(error)
 

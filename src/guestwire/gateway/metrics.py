@@ -107,6 +107,21 @@ class Metrics:
             "Messages in a guest's name at the provider that did not come from here.",
             registry=self._registry,
         )
+        self.uploads = Counter(
+            "guestwire_uploads",
+            "Files of guests, taken or refused, by error code.",
+            ["outcome"],
+            registry=self._registry,
+        )
+        self.upload_bytes = Counter(
+            "guestwire_upload_bytes", "Bytes of guests' files that were taken.", registry=self._registry
+        )
+        self.downloads = Counter(
+            "guestwire_downloads",
+            "Files of chats, passed on or not, by error code.",
+            ["outcome"],
+            registry=self._registry,
+        )
         self.positions_lost = Counter(
             "guestwire_positions_lost",
             "Readers whose next record did not follow the last: a bug, or a damaged log.",

@@ -22,7 +22,7 @@ _log = get_logger("guestwire.gateway")
 
 _PREFLIGHT = {
     "access-control-allow-methods": "DELETE, GET, POST",
-    "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key",
+    "access-control-allow-headers": "Authorization, Content-Type, Filename, Idempotency-Key",
     "access-control-max-age": "600",
 }
 

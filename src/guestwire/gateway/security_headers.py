@@ -61,7 +61,8 @@ class SecurityHeaders:
                 # A 304 has no type, and a browser would put its policy in the place of the one it keeps with the page.
                 if message["status"] != 304:
                     is_page = headers.get("content-type", "").startswith("text/html")
-                    headers["content-security-policy"] = self._page_policy if is_page else _NOTHING
+                    # A file of a chat has a policy of its own.
+                    headers.setdefault("content-security-policy", self._page_policy if is_page else _NOTHING)
                 for name, value in _ALWAYS.items():
                     headers[name] = value
                 headers.setdefault("cache-control", "no-store")
