@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from guestwire.client.tokens import TokenBroker
 from guestwire.emulator import Emulator, guest_socket
 from guestwire.emulator.faults import FaultName
 from guestwire.emulator.records import Stage
@@ -104,7 +103,6 @@ class Chats:
             upstreams = GuestSessionUpstreams(
                 provider=provider,
                 transport=transport,
-                tokens=TokenBroker(transport, provider, clock=self.clock),
                 seal=Seal([b"k" * KEY_BYTES]),
                 clock=self.clock,
                 rng=Random(1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from guestwire import __version__
 from guestwire.client.tokens import TokenBroker
-from guestwire.errors import ChatError
+from guestwire.errors import ChatError, ConfigError
 from guestwire.gateway.access_log import AccessLog
 from guestwire.gateway.errors import CatchErrors, NotAllowed, show_http_exception, show_problem
 from guestwire.gateway.metrics import Metrics
@@ -26,14 +26,15 @@ from guestwire.gateway.relay.guest_session_upstream import GuestSessionUpstreams
 from guestwire.gateway.relay.interface import FailPoint, UpstreamFactory, no_fail_point
 from guestwire.gateway.relay.relay import Relay
 from guestwire.gateway.relay.routes import SOCKET_PATH
-from guestwire.gateway.relay.sealed import Seal, read_keys
+from guestwire.gateway.relay.sealed import Seal
+from guestwire.gateway.relay.web_messaging_upstream import WebMessagingUpstreams
 from guestwire.gateway.security_headers import SecurityHeaders
 from guestwire.gateway.sessions_routes import SessionRoutes
 from guestwire.net.clock import Clock, SystemClock
 from guestwire.net.http import HttpClient
 from guestwire.net.starlette_socket import websocket_route
 from guestwire.net.static_files import WEB, StaticFiles, files_below
-from guestwire.settings import GatewaySettings
+from guestwire.settings import GatewaySettings, ProviderSettings
 
 __all__ = ["browser_files", "create_gateway", "drain"]
 
@@ -47,7 +48,7 @@ def create_gateway(
 ) -> Starlette:
     """Build the app; its lifespan reads the browser files, opens the session log, and closes what was opened.
 
-    The lifespan raises `ConfigError` when the provider's client id or secret is missing.
+    The lifespan raises `ConfigError` when the deployment's id, or the OAuth client's id or secret, is missing.
 
     Args:
         settings: Read once; nothing else is.
@@ -56,7 +57,7 @@ def create_gateway(
         fail_point: For chaos tests, see `relay.interface.FailPoint`.
 
     Raises:
-        ConfigError: `ca_file` or one of `mask_patterns` can't be used.
+        ConfigError: `ca_file` or one of `mask_patterns` can't be used, or the provider knows no direct mode.
     """
     clock = clock or SystemClock()
     provider = settings.provider
@@ -68,22 +69,25 @@ def create_gateway(
     )
     static = StaticFiles(browser_files, is_dev=settings.dev, public=("/guest-chat.js", "/widget/"))
     metrics = Metrics()
-    tokens = TokenBroker(transport, provider, clock=clock)
     relay: Relay | None = None
     routes: list[BaseRoute]
     if settings.mode == "relay":
         relay = Relay(settings, clock=clock, metrics=metrics, fail_point=fail_point)
         routes = [*_only(*relay.routes.routes()), websocket_route(SOCKET_PATH, relay.hub.authorise)]
     else:
+        _check_direct(provider)
+        tokens = TokenBroker(transport, provider, clock=clock)
         direct = SessionRoutes(settings, transport=transport, tokens=tokens, clock=clock, metrics=metrics)
         routes = [*_only(*direct.routes())]
 
-    def make_upstreams(key_file: Path) -> UpstreamFactory:
-        return upstreams or GuestSessionUpstreams(
+    def make_upstreams(keys: Sequence[bytes]) -> UpstreamFactory:
+        if upstreams is not None:
+            return upstreams
+        make = GuestSessionUpstreams if provider.resolved_api == "guest-session" else WebMessagingUpstreams
+        return make(
             provider=provider,
             transport=transport,
-            tokens=tokens,
-            seal=Seal(read_keys(key_file)),
+            seal=Seal(keys),
             clock=clock,
             fail_point=fail_point,
             on_foreign=metrics.foreign_messages.inc,
@@ -92,7 +96,7 @@ def create_gateway(
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await run_in_threadpool(provider.credentials)  # for its ConfigError: better now than at the first guest
+        await run_in_threadpool(provider.check_identity)  # for its ConfigError: better now than at the first guest
         await run_in_threadpool(static.load)
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(transport)
@@ -134,6 +138,14 @@ def browser_files() -> dict[str, Path]:
         **files_below(WEB, "page"),
         **files_below(WEB, "widget"),
     }
+
+
+def _check_direct(provider: ProviderSettings) -> None:
+    if provider.resolved_api == "web-messaging":
+        raise ConfigError(
+            "mode: direct needs a provider that speaks guest-session, got web-messaging, whose sessions the gateway must "
+            "relay. Set mode to relay (the default), or api to guest-session."
+        )
 
 
 def _only(*routes: Route) -> list[Route]:

@@ -13,19 +13,21 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 
-from guestwire.client.tokens import TokenBroker
 from guestwire.emulator import Emulator
 from guestwire.emulator.faults import FaultName
 from guestwire.emulator.records import Entry
 from guestwire.gateway.log import SessionRow, SqliteSessionLog
 from guestwire.gateway.metrics import Metrics
+from guestwire.gateway.relay.envelope import Envelope
 from guestwire.gateway.relay.guest_session_upstream import GuestSessionUpstreams
 from guestwire.gateway.relay.sealed import KEY_BYTES, Seal
 from guestwire.gateway.relay.session import RelaySession
+from guestwire.gateway.relay.upstream import Upstreams
+from guestwire.gateway.relay.web_messaging_upstream import WebMessagingUpstreams
 from guestwire.model.ids import ClientId, SessionId
 from guestwire.model.secret import Secret
 from guestwire.net.http import HttpClient
-from guestwire.settings import EmulatorSettings, ProviderSettings
+from guestwire.settings import Api, EmulatorSettings, ProviderSettings
 from guestwire.testing import FakeClock, eventually
 from guestwire.testing.fault_proxy import FaultProxy
 
@@ -35,36 +37,42 @@ SID = SessionId("a" * 32)
 class World:
     """One session's gateway, and the provider it talks to through `proxy`."""
 
-    def __init__(self, emulator: Emulator, proxy: FaultProxy, path: Path, clock: FakeClock) -> None:
+    def __init__(self, emulator: Emulator, proxy: FaultProxy, path: Path, clock: FakeClock, api: Api) -> None:
         self.emulator = emulator
         self.org = emulator.org
         self.proxy = proxy
         self.path = path
         self.clock = clock
+        self.api = api
         self.foreign = 0
         self.metrics = Metrics()
+        self.details = b""
         self._looked_at = 0.0
         self.fail: dict[str, Callable[[], object]] = {}
+        self.upstreams: Upstreams
         self.session: RelaySession
         self.log: SqliteSessionLog
 
     @asynccontextmanager
     async def gateway(self, *, starts_at_open: bool = False) -> AsyncIterator[None]:
+        is_web = self.api == "web-messaging"
         provider = ProviderSettings(
+            api=self.api,
             base_url=f"http://127.0.0.1:{self.proxy.port}",
-            client_id=self.emulator.client_id,
-            client_secret=Secret("demo-secret"),
+            deployment_id=self.emulator.deployment_id if is_web else None,
+            client_id=None if is_web else self.emulator.client_id,
+            client_secret=None if is_web else Secret("demo-secret"),
         )
         async with SqliteSessionLog(self.path) as log, HttpClient() as transport:
             self.log = log
             row = await log.get(SID)
             if row is None:
-                row = SessionRow(sid=SID, epoch="e", created_ms=0)
+                row = SessionRow(sid=SID, epoch="e", created_ms=0, details=self.details)
                 await log.create(row)
-            upstreams = GuestSessionUpstreams(
+            make = WebMessagingUpstreams if is_web else GuestSessionUpstreams
+            self.upstreams = make(
                 provider=provider,
                 transport=transport,
-                tokens=TokenBroker(transport, provider, clock=self.clock),
                 seal=Seal([b"k" * KEY_BYTES]),
                 clock=self.clock,
                 rng=Random(1),
@@ -75,21 +83,23 @@ class World:
             self.session = RelaySession(
                 row,
                 log,
-                upstreams,
+                self.upstreams,
                 clock=self.clock,
+                envelope=Envelope([b"e" * KEY_BYTES]),
                 retention_s=3600,
                 lives_s=3600,
                 starts_at_open=starts_at_open,
                 on_settled=self.metrics.message_settled,
             )
             await self.session.find_state()
-            self.session.take_up()
-            try:
-                yield
-            finally:
-                closing = asyncio.ensure_future(self.session.aclose())
-                await self.until(closing.done)
-                await closing
+            async with self.upstreams.running():
+                self.session.take_up()
+                try:
+                    yield
+                finally:
+                    closing = asyncio.ensure_future(self.session.aclose())
+                    await self.until(closing.done)
+                    await closing
             assert not left_tasks()
 
     def _count_foreign(self) -> None:
@@ -180,7 +190,7 @@ def left_tasks() -> list[str]:
 
 
 @asynccontextmanager
-async def world(path: Path) -> AsyncIterator[World]:
+async def world(path: Path, *, api: Api = "guest-session") -> AsyncIterator[World]:
     """Play on a provider that routes nothing: nobody but the test speaks."""
     clock = FakeClock(auto_jump=False)
     async with (
@@ -188,5 +198,5 @@ async def world(path: Path) -> AsyncIterator[World]:
         FaultProxy("127.0.0.1", emulator.port) as proxy,
     ):
         emulator.org.faults.switch(FaultName.UNPUBLISH_FLOW, on=True, params={})
-        yield World(emulator, proxy, path / "log.db", clock)
+        yield World(emulator, proxy, path / "log.db", clock, api)
     assert not left_tasks()

@@ -8,14 +8,14 @@ a new session is of use to anybody.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from guestwire.client.chat import Chat
 from guestwire.client.connecting import connect
 from guestwire.client.sessions import HistoryPage, read_history
-from guestwire.client.tokens import TokenSource
+from guestwire.client.tokens import TokenBroker, TokenSource
 from guestwire.errors import ChatError, SessionExpired
 from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.interface import SessionLink, Upstream
@@ -41,7 +41,12 @@ LAST_READ_S = 2.0
 class GuestSessionUpstreams(Upstreams):
     """See `Upstreams`; these share their access tokens, too, for new sessions."""
 
-    tokens: TokenSource
+    tokens: TokenSource = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the tokens."""
+        super().__post_init__()
+        self.tokens = TokenBroker(self.transport, self.provider, clock=self.clock)
 
     def __call__(self, session: SessionLink) -> Upstream:
         """See `Upstreams`."""

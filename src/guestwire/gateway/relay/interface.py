@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 from guestwire.errors import ChatError
 from guestwire.gateway.log import SessionLog
-from guestwire.model.events import Event
+from guestwire.model.events import ConversationUpdated, Event
 from guestwire.model.ids import SessionId
 from guestwire.protocols.guest_session.session import Authorization, GuestDetails
 from guestwire.protocols.guest_session.wire import MAX_TEXT_BYTES
@@ -116,6 +116,10 @@ class SessionLink(Protocol):
     @property
     def has_ended(self) -> bool:
         """Whether the conversation is over."""
+
+    @property
+    def conversation(self) -> ConversationUpdated | None:
+        """The last change of the conversation's state that was recorded; None before any."""
 
     def is_awaited(self, *, has_begun: bool) -> bool:
         """Return whether somebody is here who waits for what the provider says.

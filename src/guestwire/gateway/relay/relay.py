@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -53,11 +53,11 @@ class Relay:
         self.routes = RelayRoutes(settings, self.hub, self.log, clock=clock, metrics=metrics)
 
     @contextlib.asynccontextmanager
-    async def running(self, upstreams: Callable[[Path], UpstreamFactory]) -> AsyncIterator[None]:
+    async def running(self, upstreams: Callable[[Sequence[bytes]], UpstreamFactory]) -> AsyncIterator[None]:
         """Open the log and take up what is in it; at the end stop everything and end nothing.
 
         Args:
-            upstreams: Makes the factory, in a thread; gets the path of the file of keys beside the log.
+            upstreams: Makes the factory; gets the keys in the file beside the log.
 
         Raises:
             ConfigError: The log is in use, or can't be opened.
@@ -68,12 +68,14 @@ class Relay:
             if self.log.lost_records:
                 _log.error("the session log is older than it was: every browser will load its transcript again")
             keys = await run_in_threadpool(read_keys, self._key_file)
-            made = await run_in_threadpool(upstreams, self._key_file)
-            await self.hub.start(made, Farewell(made) if isinstance(made, Upstreams) else None, envelope=Envelope(keys))
-            try:
-                yield
-            finally:
-                await self.hub.aclose()
+            made = upstreams(keys)
+            ours = made if isinstance(made, Upstreams) else None
+            async with ours.running() if ours else contextlib.nullcontext():
+                await self.hub.start(made, Farewell(ours) if ours else None, envelope=Envelope(keys))
+                try:
+                    yield
+                finally:
+                    await self.hub.aclose()
 
 
 def _make_folder(folder: Path) -> None:

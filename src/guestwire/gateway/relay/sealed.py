@@ -34,12 +34,14 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         kind: What that provider speaks; another kind can make nothing of it.
         session: The session, as its kind packs it; empty while there is none.
+        guest: Who signed in, as its kind packs it; empty for an unknown guest.
         place: Where to go on in its history; None is the beginning.
         doubts_before: A message of the outbox below it was not sent in this session, if it is in doubt.
     """
 
     kind: str
     session: bytes = b""
+    guest: bytes = b""
     place: str | None = None
     doubts_before: int = 0
 

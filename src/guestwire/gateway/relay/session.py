@@ -228,6 +228,11 @@ class RelaySession:
         return self._ended_at is not None
 
     @property
+    def conversation(self) -> ConversationUpdated | None:
+        """See `SessionLink.conversation`."""
+        return self._last_update
+
+    @property
     def ended_at(self) -> int | None:
         """The `seq` of the last record, once the conversation is over."""
         return self._ended_at

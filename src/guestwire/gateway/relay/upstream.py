@@ -189,6 +189,7 @@ class ProviderUpstream(BasicUpstream, ABC, Generic[_S]):
         self._provider_session: _S | None = None
         self._chat: Chat | None = None
         self._tasks: asyncio.TaskGroup | None = None
+        self._beside: set[asyncio.Task[None]] = set()
         self._connected_at: float | None = None
         self._failure: str | None = None
         self._failures = 0
@@ -312,8 +313,8 @@ class ProviderUpstream(BasicUpstream, ABC, Generic[_S]):
             finally:
                 self._pump.stop()
                 end_limit.cancel()
-                if self._reading is not None:
-                    self._reading.cancel()
+                for task in self._beside:
+                    task.cancel()
 
     async def _talk(self) -> None:
         while not self._is_over():
@@ -378,11 +379,15 @@ class ProviderUpstream(BasicUpstream, ABC, Generic[_S]):
         if self._refusal is not None:
             raise self._refusal.with_traceback(None)
         await self._pump.forsake()  # what was in flight is no reason
-        while not self._is_over():
+        while not self._needs_none():
             self._knock.clear()
             if await self._is_wanted():
                 return
             await self._knock.wait()
+
+    def _needs_none(self) -> bool:
+        """Return whether no new session is of use to anybody any more."""
+        return self._is_over()
 
     async def _is_wanted(self) -> bool:
         """Return whether anything waits for the provider, or anybody waits for what it says."""
@@ -477,7 +482,10 @@ class ProviderUpstream(BasicUpstream, ABC, Generic[_S]):
 
     def _begin_task(self, work: Coroutine[None, None, None], *, name: str) -> asyncio.Task[None]:
         assert self._tasks is not None, "_run() is not running"  # noqa: S101 - a bug of ours
-        return self._tasks.create_task(work, name=name)
+        task = self._tasks.create_task(work, name=name)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+        return task
 
     # --- the provider's session ---------------------------------------------------------------------------------------
 
@@ -488,8 +496,7 @@ class ProviderUpstream(BasicUpstream, ABC, Generic[_S]):
         self._is_ref_read = True
         kept = self._shared.seal.open(self._session.sid, self._ref)
         if kept is not None and kept.kind == self.kind:
-            self._kept = kept
-            self._has_met = bool(kept.session)
+            self._kept, self._has_met = kept, bool(kept.session)
         session = self._unpack(self._kept.session) if self._kept.session else None
         if session is not None:
             self._use(session)
