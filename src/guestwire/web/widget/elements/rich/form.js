@@ -43,7 +43,7 @@ export function drawForm(form, place) {
     if (page && form.pages.length > 1 && page.title) parts.push(el("p", { class: "panel-text" }, words.say("form.step", { n: step, of: form.pages.length })));
     if (title?.subtitle) parts.push(el("p", { class: "panel-text" }, el("bdi", {}, title.subtitle)));
     if (step === 0 && form.introduction?.image) parts.push(...drawHeading({ image: form.introduction.image }));
-    const fields = page?.fields.map((field) => drawField(field, values, place)) ?? [];
+    const fields = page?.fields.map((field) => drawField(field, values, place, page.title)) ?? [];
     parts.push(...fields.map(({ element }) => element));
     if (step > form.pages.length) parts.push(drawSummary(form, values, place));
     isComplete = () => {
@@ -76,16 +76,17 @@ export function drawForm(form, place) {
  * @param {Field} field
  * @param {Values} values
  * @param {Place} place
+ * @param {string} [pageTitle] Its name where it has none.
  * @returns {{ element: HTMLElement, complain: (isWrong: boolean) => void, focus: () => void }}
  */
-function drawField(field, values, { words }) {
+function drawField(field, values, { words }, pageTitle) {
   const id = newName();
   const complaint = el("p", { class: "complaint", id: `${id}-complaint`, hidden: true });
   const { control, read } = drawControl(field, values.get(field.id) ?? [], words);
   const isGroup = !control.matches("input, textarea, select");
-  const name = field.title ?? words.say(field.kind === "date" ? "picker.date" : "form.choose");
-  const mark = field.isRequired ? [el("span", { class: "mandatory" }, ` (${words.say("form.mandatory")})`)] : [];
-  const label = el(isGroup ? "p" : "label", { class: "field-label", id, for: isGroup ? undefined : `${id}-control` }, el("bdi", {}, name), ...mark);
+  const name = field.title ?? pageTitle ?? words.say(field.kind === "date" ? "picker.date" : "form.choose");
+  const mark = field.isRequired ? [el("span", { class: "mandatory", "aria-hidden": "true" }, ` (${words.say("form.mandatory")})`)] : [];
+  const label = el(isGroup ? "p" : "label", { class: field.title || field.isRequired ? "field-label" : "hidden-text", id, for: isGroup ? undefined : `${id}-control` }, el("bdi", {}, name), ...mark);
   const hint = field.subtitle ? [el("p", { class: "panel-text" }, el("bdi", {}, field.subtitle))] : [];
   setAttributes(control, isGroup ? { role: control.role ?? "group", "aria-labelledby": id } : { id: `${id}-control`, "aria-required": field.isRequired && "true" });
   const element = el("div", { class: "form-field" }, label, ...hint, control, complaint);
