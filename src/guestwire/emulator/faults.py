@@ -37,6 +37,7 @@ class FaultName(StrEnum):
     NO_AGENTS = "no-agents"
     ECHO = "echo"
     HISTORY = "history"
+    REPEAT_IDS = "repeat-ids"
     DROP_SOCKETS = "drop-sockets"
     STALL_SOCKETS = "stall-sockets"
     DELAY_FRAMES = "delay-frames"
@@ -197,6 +198,13 @@ _ROWS = (
             "spreadMs": FaultParam(default=0, maximum=60_000),
             "withClientId": FaultParam(default=0, maximum=1),
         },
+    ),
+    FaultInfo(
+        FaultName.REPEAT_IDS,
+        FaultKind.SWITCH,
+        FaultGroup.HISTORY,
+        "Ids that repeat",
+        "From now on ids are numbers from 1 in each conversation, so that a guest's next one has the same ids again.",
     ),
     FaultInfo(
         FaultName.DROP_SOCKETS,

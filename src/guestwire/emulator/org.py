@@ -11,6 +11,7 @@ from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal
+from uuid import UUID
 
 import msgspec
 
@@ -446,7 +447,10 @@ class Org:
         return entry
 
     def _entry_id(self, conversation: Conversation) -> str:
-        entry_id = self.ids.ordered_id(f"entry of {conversation.id}")
+        if self.faults.is_on(FaultName.REPEAT_IDS):
+            entry_id = str(UUID(int=len(conversation.entries) + 1))
+        else:
+            entry_id = self.ids.ordered_id(f"entry of {conversation.id}")
         # Web Messaging's ids are 32 hexadecimal digits (web-messaging §4.4).
         return entry_id if conversation.protocol == "guest-session" else entry_id.replace("-", "")
 

@@ -285,6 +285,21 @@ async def test_the_truth_over_http(world: World) -> None:
     assert world.emulator.org.transcript(SessionId("nobody")) == ()
 
 
+async def test_ids_that_repeat(world: World) -> None:
+    """Unique and in order within a session, as promised, and the same again in the next one, as allowed."""
+    await world.switch("history")
+    await world.switch("repeat-ids")
+    ids = []
+    for _ in range(2):
+        guest = await world.guest()
+        await guest.say("Hi")
+        await guest.say("Anybody there?")
+        answer = await read(world, guest.session)
+        ids.append([message["id"] for message in answer.json["messages"]])
+    assert ids[0] == ids[1] == sorted(set(ids[0]))
+    assert len(ids[0]) > 1
+
+
 async def test_reordered_messages(world: World) -> None:
     """Within the window messages overtake each other; none is lost."""
     await world.call("POST", "/emulator/seed", {"seed": 3})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -326,24 +325,13 @@ async def test_an_expired_session_leaves_in_doubt_what_was_in_flight(w: World, n
     assert len(w.org.conversations) == 2
 
 
-def number_from_one(w: World) -> None:
-    """Let the provider's ids be unique in one of its sessions only, as they need not be more."""
-    counts: Counter[str] = Counter()
-
-    def ordered_id(kind: str) -> str:
-        counts[kind] += 1
-        return f"{counts[kind]:04}"
-
-    w.org.ids.ordered_id = ordered_id  # type: ignore[method-assign]
-
-
 @pytest.mark.parametrize("names", SETS)
 async def test_a_second_conversation_may_number_its_messages_like_the_first(
     w: World, names: tuple[FaultName, ...]
 ) -> None:
     """After start-new, and after a provider session that expired; a restart in between changes nothing."""
     offer(w, *names)
-    number_from_one(w)
+    w.switch(FaultName.REPEAT_IDS)
     async with w.gateway():
         await w.send("one")
         await w.settled(one="delivered")
