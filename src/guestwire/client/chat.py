@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -70,7 +69,8 @@ class Chat:
         self._keeps_transcript = keeps_transcript
         self._given_transport = transport
         self._clock = clock
-        self._stack: contextlib.AsyncExitStack | None = None
+        self._own_transport: HttpClient | None = None
+        self._is_closed = False
         self._adapter: GuestSessionAdapter | WebMessagingAdapter | None = None
         self._runner: Runner | None = None
         self._task: asyncio.Task[None] | None = None
@@ -83,17 +83,15 @@ class Chat:
         """
         if self._runner is not None:
             raise LocalProtocolError("Expected a new Chat, got one that was used before; call connect() again.")
-        self._stack = contextlib.AsyncExitStack()
         transport = self._given_transport
         if transport is None:
-            transport = await self._stack.enter_async_context(
-                HttpClient(
-                    ca_file=self._settings.ca_file,
-                    use_system_proxy=self._settings.use_system_proxy,
-                    connect_timeout_s=self._settings.connect_timeout_s,
-                    answer_timeout_s=self._settings.answer_timeout_s,
-                )
+            own = HttpClient(
+                ca_file=self._settings.ca_file,
+                use_system_proxy=self._settings.use_system_proxy,
+                connect_timeout_s=self._settings.connect_timeout_s,
+                answer_timeout_s=self._settings.answer_timeout_s,
             )
+            transport = self._own_transport = await own.__aenter__()
         self._adapter = self._make_adapter(transport)
         self._runner = Runner(
             self._adapter,
@@ -278,17 +276,20 @@ class Chat:
         Raises:
             BaseExceptionGroup: A bug of ours stopped the connection earlier.
         """
-        task, runner, stack = self._task, self._runner, self._stack
-        self._stack = None
-        if task is None or runner is None or stack is None:
+        task, runner = self._task, self._runner
+        if task is None or runner is None or self._is_closed:
             return
-        async with stack:
+        self._is_closed = True
+        try:
             try:
                 runner.tell(runner.adapter.core.stop)
                 await asyncio.wait({task})
             finally:
                 task.cancel()  # for when we are cancelled ourselves
             await task
+        finally:
+            if self._own_transport is not None:
+                await self._own_transport.aclose()
 
     # --- what only web-messaging has ----------------------------------------------------------------------------------
 

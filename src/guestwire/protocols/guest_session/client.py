@@ -11,7 +11,6 @@ Order of use: effects before events, because an event may announce what an effec
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -144,8 +143,8 @@ class GuestSessionClient:
         self._session = session
         self._expires_at: float | None = None
         self._state = State.IDLE
-        self._effects: deque[Effect] = deque()
-        self._events: deque[Event] = deque()
+        self._effects: list[Effect] = []
+        self._events: list[Event] = []
         self._outbox: dict[str, GuestMessageFrame] = {}
         self._written: set[str] = set()
         self._bucket = TokenBucket(rate=FRAMES_PER_S, burst=BURST_FRAMES)

@@ -15,7 +15,6 @@ Order of use: effects before events, because an event may announce what an effec
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -196,8 +195,8 @@ class WebMessagingClient:
         self._reads_history = reads_history
         self._epoch_s = epoch_s
         self._state = State.IDLE
-        self._effects: deque[Effect] = deque()
-        self._events: deque[Event] = deque()
+        self._effects: list[Effect] = []
+        self._events: list[Event] = []
         self._asked = Questions()
         # The session and its conversation
         self._guest_jwt: Secret | None = None

@@ -5,8 +5,6 @@ Source: web-messaging §1.4, §3.8, §5 (10 a minute).
 
 from __future__ import annotations
 
-from collections import deque
-
 from guestwire.model.secret import Secret
 from guestwire.protocols.web_messaging.limits import HISTORY_READS_PER_MIN, Window
 from guestwire.protocols.web_messaging.rest import HistoryQuery
@@ -37,7 +35,7 @@ class Reading:
         self._most_tries = tries
         self.is_busy = False
         self.at: float | None = None
-        self._pages: deque[int] = deque()
+        self._pages: list[int] = []
         self._tries = 0
         self._window = Window(HISTORY_READS_PER_MIN, 60.0)
         self._jwt: Secret | None = None
@@ -53,7 +51,7 @@ class Reading:
         if page in self._pages:
             return
         if first:
-            self._pages.appendleft(page)
+            self._pages.insert(0, page)
         else:
             self._pages.append(page)
 
@@ -104,7 +102,7 @@ class Reading:
             self.at = now + wait_s
             return None
         self._tries = 0
-        return self._pages.popleft()
+        return self._pages.pop(0)
 
     def disconnected(self) -> None:
         """Forget the key, and what was asked for; what is wanted stays wanted."""

