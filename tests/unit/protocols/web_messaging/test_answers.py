@@ -199,3 +199,29 @@ def test_rich_content_is_completed(item: ContentItem) -> None:
         assert set(one) >= ITEM_REQUIRED["Card"][1]
         actions = [*one["actions"], *([one["defaultAction"]] if "defaultAction" in one else [])]
         assert all("text" in action for action in actions)
+
+
+def test_pickers_and_forms_are_completed() -> None:
+    """With what the schema requires; an answered form gets no pages."""
+    section = {"items": [{"id": "a", "title": "A"}]}
+    picker = {"sections": [section, 5]}
+    component = {"formComponentType": "Input", "input": {"id": "name"}}
+    nested = {"formComponentType": "ListPicker", "listPicker": {}}
+    items = parse_content(
+        [
+            {"contentType": "ListPicker", "listPicker": picker},
+            {"contentType": "Form", "form": {"formPages": [{"pageComponents": [component, nested]}, {}]}},
+            {"contentType": "Form", "form": {"cannedResponseId": "c"}},
+        ]
+    )
+    first, second, third = answers.complete_content(items)
+    whole = {"title": "", "multipleSelection": False, "items": []}
+    expected = {"receivedMessage": {}, "replyMessage": {}, "sections": [{**whole, **section}, whole]}
+    assert first["listPicker"] == expected
+    form: Any = second["form"]
+    page = form["formPages"][0]
+    assert (form["cannedResponseId"], page["title"], page["subtitle"]) == ("", "", "")
+    assert page["pageComponents"][0]["input"] == {"id": "name", "isRequired": False, "isMultipleLine": False}
+    assert page["pageComponents"][1]["listPicker"]["sections"] == []
+    assert form["formPages"][1]["pageComponents"] == []
+    assert third["form"] == {"cannedResponseId": "c"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from guestwire.model.content import quick_reply
+from guestwire.model.content import Attachment, attachment, quick_reply
 from guestwire.model.secret import Secret
 from guestwire.protocols.web_messaging.provider import (
     Cleared,
@@ -585,3 +585,72 @@ def test_files_that_are_refused(members: dict[str, Any], number: int | None) -> 
 def test_files_may_be_off() -> None:
     """Where the deployment names no type."""
     assert upload(configured(replace(OPEN, file_types=())))["body"]["errorCode"] == 4000
+
+
+def test_what_an_agent_sends_has_its_file_in_full() -> None:
+    """A file that was shared is completed in the message, and can be asked for again; any other item goes as it is."""
+    org = configured()
+    token = Secret(TOKEN)
+    org.provider.share_file(token, ServedFile("f1", "plan.pdf", "application/pdf", 4, FileState.SENT, "f1"))
+    org.provider.share_file(Secret("nobody"), ServedFile("f1", "x.pdf", "application/pdf", 4))
+    items = [attachment(Attachment(id="f1")), attachment(Attachment(id="f2")), quick_reply("Yes")]
+    body = org.provider.say(token, T0, text="See", content=items, message_id="m1")
+    assert body is not None
+    assert body.id == "m1"
+    (frame,) = org.told()
+    first, second, _ = frame["body"]["content"]
+    assert (first["attachment"]["url"], first["attachment"]["filename"]) == ("https://files.test/get/f1", "plan.pdf")
+    assert second["attachment"] == {"id": "f2", "url": "", "filename": "", "mediaType": "File"}
+    assert org.ask("c1", "getAttachment", attachmentId="f1")[0]["body"]["fileSize"] == 4
+    org.is_too_late = True
+    org.provider.say(token, T0, text=None, content=items[:1])
+    assert org.told()[0]["body"]["content"][0]["attachment"]["url"] == ""
+
+
+def test_a_session_is_given_up_from_outside() -> None:
+    """Signed in elsewhere with its reason; the oldest connection alone; forgotten without a word."""
+    org = configured()
+    token, nobody = Secret(TOKEN), Secret("nobody")
+    for do in (org.provider.sign_in_elsewhere, org.provider.let_oldest_go, org.provider.forget):
+        do(nobody)
+    org.configure("c2")
+    org.told("c2")
+    org.provider.let_oldest_go(token)
+    assert (org.told()[0]["class"], org.session().connections) == ("ConnectionClosedEvent", ["c2"])
+    assert org.provider.token_of("c2") == token
+    assert org.provider.token_of("c1") is None
+    assert org.provider.token_of("c9") is None
+    org.provider.sign_in_elsewhere(token)
+    assert org.told("c2")[0]["body"]["reason"] == "signedIn"
+    assert org.provider.happenings() == [Ended(token, EndReason.SIGNED_IN_ELSEWHERE)]
+    org.configure("c3")
+    org.provider.let_oldest_go(token)
+    org.told("c3")
+    org.provider.let_oldest_go(token)
+    org.provider.forget(token)
+    assert (org.told("c3"), org.provider.session(token), org.provider.happenings()) == ([], None, [])
+    assert org.configure("c4")["body"]["newSession"] is True
+
+
+def test_sessions_obey_their_deployment_as_it_is_now() -> None:
+    """Of that deployment only."""
+    org = configured()
+    org.configure("c2", token=OTHER, deploymentId="d2")
+    org.provider.change_deployment(replace(OPEN, allows_clear=False))
+    assert org.presence("Clear")[0]["code"] == 403
+    assert org.session(OTHER).deployment.allows_clear
+
+
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last messages of a session, and the last tokens that expired."""
+    monkeypatch.setattr("guestwire.protocols.web_messaging.provider.MAX_MESSAGES", 2)
+    monkeypatch.setattr("guestwire.protocols.web_messaging.provider.MAX_EXPIRED", 1)
+    org = configured()
+    for text in "abc":
+        org.provider.say(Secret(TOKEN), T0, text=text)
+    assert [body.text for body in org.session().messages] == ["b", "c"]
+    org.configure("c2", token=OTHER)
+    org.provider.expire(Secret(TOKEN))
+    org.provider.expire(Secret(OTHER))
+    assert org.configure("c3")["body"]["newSession"] is True
+    assert org.configure("c4", token=OTHER)["code"] == 4006
