@@ -20,20 +20,23 @@ _NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ances
 """For answers that are no page; what isn't rendered needs nothing."""
 
 
-def page_policy(socket_url: str | None) -> str:
+def page_policy(socket_url: str | None, pictures_url: str | None = None) -> str:
     """Return the Content-Security-Policy of our pages.
 
     Args:
         socket_url: In direct mode the page talks to the provider's WebSocket itself, so its origin is allowed; None
             where it talks to us only.
+        pictures_url: The provider's address: an emulator has the pictures of its people there, without TLS.
     """
+    pictures = urlsplit(pictures_url or "")
+    unencrypted = f" http://{pictures.netloc}" if pictures.scheme == "http" else ""
     parts = urlsplit(socket_url or "")
     elsewhere = f" {parts.scheme}://{parts.netloc}" if socket_url else ""
     return "; ".join(
         (
             "default-src 'self'",
             f"connect-src 'self'{elsewhere}",
-            "img-src 'self' https: data:",
+            f"img-src 'self' https: data:{unencrypted}",
             "style-src 'self'",
             "script-src 'self'",
             "base-uri 'none'",
@@ -47,10 +50,10 @@ def page_policy(socket_url: str | None) -> str:
 class SecurityHeaders:
     """Adds the headers to every answer; pages get their own policy."""
 
-    def __init__(self, app: ASGIApp, *, socket_url: str | None) -> None:
+    def __init__(self, app: ASGIApp, *, socket_url: str | None, pictures_url: str | None = None) -> None:
         """Wrap `app`."""
         self._app = app
-        self._page_policy = page_policy(socket_url)
+        self._page_policy = page_policy(socket_url, pictures_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and add to its answer."""
