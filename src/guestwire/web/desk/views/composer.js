@@ -169,7 +169,7 @@ export function createComposer(words, intents) {
       setAttribute(attach, "title", takesFiles ? words.composer.attach : words.composer.noFiles);
       enable(send, online && !areUploading(files) && (field.value.trim() !== "" || readyUploads(files).length > 0));
       setText(hint, !online ? words.composer.offline : areUploading(files) ? words.composer.uploading : words.composer.hint);
-      setAttribute(hint, "data-offline", !online);
+      setAttribute(hint, "data-loud", !online || areUploading(files));
       setText(me, work.myName ?? words.from.you);
       const spoken = work.asBot ? "bot" : "agent";
       if (voice.value !== spoken) voice.value = spoken;
