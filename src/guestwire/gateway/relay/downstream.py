@@ -158,9 +158,9 @@ class Downstream:
         self._core.session_ended(at_seq, self._clock.now())
         self._settle()
 
-    def show_session(self, frame: str) -> None:
+    def show_session(self, frame: str, after: int) -> None:
         """Show what the provider's session offers now."""
-        self._core.show_session(frame)
+        self._core.show_session(frame, after)
         self._settle()
 
     def session_reopened(self) -> None:
@@ -364,7 +364,7 @@ class Downstream:
         if session.ended_at is not None:
             self._core.session_ended(session.ended_at, self._clock.now())
         if not self.is_plain and (offered := session.session_frame()) is not None:
-            self._core.show_session(offered)
+            self._core.show_session(offered, 0)
         if self._core.mode is not None:
             self._hub.metrics.connections_admitted.labels(self._core.mode).inc()
         self._settle()

@@ -104,8 +104,8 @@ class Reader(Protocol):
     def session_reopened(self) -> None:
         """A new conversation has begun."""
 
-    def show_session(self, frame: str) -> None:
-        """Show what the provider's session offers now, as text."""
+    def show_session(self, frame: str, after: int) -> None:
+        """Show what the provider's session offers now, once everything up to `after` was sent."""
 
     def close_for(self, error_code: str) -> None:
         """Close with the close code of an error."""
@@ -413,7 +413,7 @@ class RelaySession:
         offer = self._upstream.offer
         if offer is None:
             return None
-        if not self.readers:
+        if len(self.readers) <= 1:  # the one that asks
             self._told = offer, self.has_ended
         return session_frame(offer, has_ended=self.has_ended)
 
@@ -519,8 +519,9 @@ class RelaySession:
             return
         self._told = offer, self.has_ended
         frame = session_frame(offer, has_ended=self.has_ended)
+        after = (self._ended_at if self.has_ended else self._reopened_at) or 0  # what it says follows from that
         for reader in tuple(self.readers):
-            reader.show_session(frame)
+            reader.show_session(frame, after)
 
     async def aclose(self) -> None:
         """Stop the upstream; the conversation goes on."""

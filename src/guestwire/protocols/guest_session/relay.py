@@ -563,14 +563,15 @@ class RelayConnection:
         self._volatile[type(frame)] = (encode(frame), after)
         self._send_volatile()
 
-    def show_session(self, frame: str) -> None:
+    def show_session(self, frame: str, after: int) -> None:
         """Send what the provider's session offers, once all that was there at the welcome is; the newest one counts.
 
         Args:
             frame: A `SessionFrame` as text, the same for all readers.
+            after: The `seq` of the record that it must not overtake.
         """
         if not self.is_plain and self.is_reading:
-            self._volatile[SessionFrame] = frame, 0
+            self._volatile[SessionFrame] = frame, after
             self._send_volatile()
 
     def blocked(self, now: float) -> None:
