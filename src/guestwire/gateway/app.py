@@ -72,8 +72,11 @@ def create_gateway(
     relay: Relay | None = None
     routes: list[BaseRoute]
     if settings.mode == "relay":
-        relay = Relay(settings, clock=clock, metrics=metrics, fail_point=fail_point)
-        routes = [*_only(*relay.routes.routes()), websocket_route(SOCKET_PATH, relay.hub.authorise)]
+        relay = Relay(settings, clock=clock, metrics=metrics, downloads=transport, fail_point=fail_point)
+        routes = [
+            *_only(*relay.routes.routes(), *relay.attachments.routes()),
+            websocket_route(SOCKET_PATH, relay.hub.authorise),
+        ]
     else:
         _check_direct(provider)
         tokens = TokenBroker(transport, provider, clock=clock)
@@ -113,7 +116,11 @@ def create_gateway(
         # From the outside in. What an inner one raises or leaves out, an outer one still logs and dresses.
         middleware=[
             Middleware(AccessLog, clock=clock, metrics=metrics),
-            Middleware(SecurityHeaders, socket_url=_socket_elsewhere(settings)),
+            Middleware(
+                SecurityHeaders,
+                socket_url=_socket_elsewhere(settings),
+                pictures_url=settings.provider.resolved_base_url,
+            ),
             Middleware(Origins, allowed=settings.allowed_origins, is_loopback=is_loopback_host(settings.host)),
             Middleware(CatchErrors),
         ],

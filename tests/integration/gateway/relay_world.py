@@ -106,6 +106,7 @@ class World:
     ends: bool = True
     app: Any = None
     tabs: list[Tab] = field(default_factory=list)
+    upstream_class: type[FakeUpstream] = FakeUpstream
     _stack: contextlib.AsyncExitStack | None = None
 
     async def start(self) -> None:
@@ -148,7 +149,7 @@ class World:
         return Guest(self, SessionId(made["sessionId"]), made["token"], made)
 
     def _upstream(self, session: SessionLink) -> FakeUpstream:
-        upstream = self.upstreams[session.sid] = FakeUpstream(session, self.heard)
+        upstream = self.upstreams[session.sid] = self.upstream_class(session, self.heard)
         upstream.delivers, upstream.ends = self.delivers, self.ends
         return upstream
 

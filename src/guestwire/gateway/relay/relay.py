@@ -11,8 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from guestwire.errors import ConfigError
 from guestwire.gateway.log import SqliteSessionLog
 from guestwire.gateway.metrics import Metrics
+from guestwire.gateway.relay.attachment_routes import AttachmentRoutes
 from guestwire.gateway.relay.envelope import Envelope
 from guestwire.gateway.relay.farewell import Farewell
+from guestwire.gateway.relay.file_downloads import FileDownloads
 from guestwire.gateway.relay.hub import Hub
 from guestwire.gateway.relay.interface import FailPoint, UpstreamFactory, no_fail_point
 from guestwire.gateway.relay.routes import RelayRoutes
@@ -21,6 +23,7 @@ from guestwire.gateway.relay.tokens import now_ms
 from guestwire.gateway.relay.upstream import Upstreams
 from guestwire.net.clock import Clock
 from guestwire.net.logs import get_logger
+from guestwire.net.transport import Downloads
 from guestwire.settings import GatewaySettings
 
 __all__ = ["Relay"]
@@ -37,6 +40,7 @@ class Relay:
         *,
         clock: Clock,
         metrics: Metrics,
+        downloads: Downloads,
         fail_point: FailPoint = no_fail_point,
     ) -> None:
         """Put it together; nothing is opened.
@@ -50,6 +54,8 @@ class Relay:
             settings.log_file, now_ms=lambda: now_ms(clock), on_failure=metrics.log_failures.inc
         )
         self.hub = Hub(settings, self.log, clock=clock, metrics=metrics, fail_point=fail_point)
+        files = FileDownloads(self.hub, self.log, downloads, settings.provider, clock=clock, metrics=metrics)
+        self.attachments = AttachmentRoutes(self.hub, files, clock=clock, metrics=metrics)
         self.routes = RelayRoutes(settings, self.hub, self.log, clock=clock, metrics=metrics)
 
     @contextlib.asynccontextmanager

@@ -419,19 +419,22 @@ def test_volatile_frames_wait_for_what_came_before_them() -> None:
 def test_what_the_session_offers_comes_after_synced_and_the_newest_counts() -> None:
     """It waits for no record, and a slow reader gets it when it takes frames again."""
     early = Browser().hello().admit(1)
-    early.core.show_session('{"type":"session","features":["old"]}')
-    early.core.show_session('{"type":"session","features":[]}')
+    early.core.show_session('{"type":"session","features":["old"]}', 0)
+    early.core.show_session('{"type":"session","features":[]}', 0)
     early.page(*entries(1, 1))
     assert [frame["type"] for frame in early.frames[1:]] == ["message", "synced", "session"]
     assert early.frames[-1]["features"] == []
     browser = live(2)
     browser.core.blocked(0.0)
-    browser.core.show_session('{"type":"session"}')
+    browser.core.show_session('{"type":"session"}', 2)
     assert browser.drain() == []
     browser.core.unblocked()
     assert browser.page() == [{"type": "session"}]
+    browser.core.show_session('{"type":"session"}', 3)
+    assert browser.drain() == []
+    assert [frame["type"] for frame in browser.page(*entries(3, 3))] == ["message", "session"]
     plain = Browser(is_plain=True).admit(head=0)
-    plain.core.show_session('{"type":"session"}')
+    plain.core.show_session('{"type":"session"}', 0)
     assert plain.page(*entries(1, 1))[-1]["type"] == "message"
 
 
