@@ -838,7 +838,7 @@ class WebMessagingClient:
             self._session_over(rule.code)
         elif self._state in {State.CONFIGURING, State.CLOSING_SESSION}:
             self._refused(number, text, trouble, wait_s, now)
-        elif trouble is AuthTrouble.REFUSED:
+        elif trouble is AuthTrouble.REFUSED and (asked is None or asked.kind is not Kind.JWT):
             self._error("sign-in-needed", text, asked)
         elif (client_id := self._flying(asked, rule.concern, tracing_id)) is not None:
             self._flight_refused(client_id, number, text, retry_after_s=retry_after_s, now=now)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from guestwire.model.events import HistoryRead, Message, Presence, ProviderError
+from guestwire.protocols.web_messaging.asked import Kind
 from guestwire.protocols.web_messaging.provider import ServedDeployment
 from guestwire.protocols.web_messaging.states import State
 from tests.unit.protocols.web_messaging.world import DEPLOYMENT, World
@@ -105,3 +106,23 @@ def test_it_says_how_long_to_wait_for_the_next_message(world: World) -> None:
     world.now += 1.0
     assert world.client.send_wait_s(world.now) == 0.0
     assert [event.text for event in world.events if isinstance(event, Message)] == ["c0", "c1", "c2", "c3"]
+
+
+def test_a_key_to_the_history_that_is_refused_is_asked_for_again(world: World) -> None:
+    """Whatever the words of the refusal are."""
+    for text in ("no", "Session authentication failed"):
+        world.client.read_history(world.now)
+        asked = world.client._asked.last(Kind.JWT)
+        assert asked is not None
+        world.up.clear()
+        world.settle()
+        world.up.clear()
+        told = {"type": "response", "class": "string", "code": 403, "body": text, "tracingId": asked}
+        world.client.frame_received(json.dumps(told), world.now)
+        world.settle()
+        world.now += 60.0
+        world.client.read_history(world.now)
+        world.settle()
+        world.run()
+        assert isinstance(world.events[-1], HistoryRead)
+        world.now += 60.0
