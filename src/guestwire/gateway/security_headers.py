@@ -26,10 +26,10 @@ def page_policy(socket_url: str | None, pictures_url: str | None = None) -> str:
     Args:
         socket_url: In direct mode the page talks to the provider's WebSocket itself, so its origin is allowed; None
             where it talks to us only.
-        pictures_url: The provider's address: an emulator has the pictures of its people there, without TLS.
+        pictures_url: The provider's address: an emulator has the pictures of its people on that host, without TLS.
     """
     pictures = urlsplit(pictures_url or "")
-    unencrypted = f" http://{pictures.netloc}" if pictures.scheme == "http" else ""
+    unencrypted = f" http://{pictures.hostname}:*" if pictures.scheme == "http" else ""
     parts = urlsplit(socket_url or "")
     elsewhere = f" {parts.scheme}://{parts.netloc}" if socket_url else ""
     return "; ".join(
