@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import base64
 import hashlib
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -238,3 +242,22 @@ async def test_what_the_operator_must_mend_is_said(fault: str, code: str) -> Non
             await app.task
             assert isinstance(chat.error, ConfigError)
             assert chat.error.code == code
+
+
+async def test_the_example_of_the_docs_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """The how-to's first block, as it is written but for the address; the others compile."""
+    page = (Path(__file__).parents[3] / "docs/howto/python-client.md").read_text(encoding="utf-8")
+    program, *others = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    async with world() as it:
+        assert it.settings.base_url is not None
+        program = program.replace("http://127.0.0.1:8001", it.settings.base_url)
+        source = program.replace("asyncio.run(main())", "")
+        names: dict[str, Any] = {}
+        exec(compile(source, "python-client.md", "exec"), names)
+        await names["main"]()
+    shown = capsys.readouterr().out
+    assert "delivered" in shown
+    assert "rows" in shown
+    assert str(it.emulator.deployment_id) in program
+    for block in others:
+        compile(block, "python-client.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
