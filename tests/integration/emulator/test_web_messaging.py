@@ -184,8 +184,8 @@ async def test_a_ping_is_answered(world: World) -> None:
         assert (answer.type, answer.data) == (aiohttp.WSMsgType.PONG, b"now")
 
 
-async def test_a_long_frame_is_one_piece(world: World) -> None:
-    """The Java SDK takes each piece for a frame of its own (§7.2): the socket writes none in pieces."""
+async def test_the_longest_text(world: World) -> None:
+    """4,096 bytes of UTF-8 and not one more (§5)."""
     guest = await joined(world)
     text = "ä" * 2048
     assert (await guest.say(text))["body"]["text"] == text

@@ -145,12 +145,6 @@ class WebMessaging:
         self._provider.closed(connection)
         self._count_connections(token)
 
-    def write(self, connection: str, text: str) -> None:
-        """Write a frame that is no answer of the provider's."""
-        line = self._lines.get(connection)
-        if line is not None:
-            line.write(text)
-
     def name_of(self, connection: str) -> str:
         """Return the session that a connection belongs to, by an id that is no secret; the empty text for none."""
         token = self._provider.token_of(connection)
@@ -164,11 +158,6 @@ class WebMessaging:
         if claims is None or claims.token_id != _HISTORY or claims.expires_at_s <= self._now:
             return None
         token = self._tokens.get(SessionId(claims.session_id))
-        return None if token is None else self._provider.session(token)
-
-    def session_of(self, session_id: SessionId) -> ServedSession | None:
-        """Return what the provider keeps of a session of the org."""
-        token = self._tokens.get(session_id)
         return None if token is None else self._provider.session(token)
 
     def rules_of(self, upload: Upload) -> ServedDeployment | None:
