@@ -236,8 +236,11 @@ class WebMessagingAdapter:
 
         Raises:
             RateLimited: Too many were read, and nothing is read behind the caller's back (`reads_history=False`).
-            ChatError: It can't be read, or the connection is closed for good before it was.
+            ConnectionClosed: The connection is closed for good, or was before the page was read.
+            ChatError: It can't be read.
         """
+        if self.is_over:
+            raise ConnectionClosed(1000, by_us=True)
         wait_s = 0.0 if self._reads_history else self.core.history_wait_s(shell.now())
         if wait_s > 0:
             raise RateLimited(retry_after_s=wait_s)

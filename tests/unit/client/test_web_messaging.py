@@ -298,6 +298,36 @@ async def test_end_just_closes() -> None:
             await chat.send("late")
 
 
+async def test_a_connection_that_is_half_open_is_found_and_left() -> None:
+    """After 5 minutes of silence the provider is asked; without an answer in 10 s another connection is opened."""
+    provider = WebProvider()
+    async with provider.connect() as chat:
+        app = App(chat)
+        await app.connected()
+        provider.deaf = True
+        provider.clock.advance(300.0)
+        await eventually(lambda: "echo" in provider.actions())
+        provider.deaf = False
+        provider.clock.advance(10.0)
+        await app.connected(2)
+        assert len(provider.upgrades) == 2
+        assert len(provider.sockets) == 1
+
+
+async def test_a_socket_that_the_provider_leaves_open_is_closed_after_the_end() -> None:
+    """The provider says that it is over and forgets to close: we don't wait for it."""
+    provider = WebProvider()
+    async with provider.connect() as chat:
+        app = App(chat)
+        await app.connected()
+        for socket in provider.sockets.values():
+            socket.send('{"type":"message","class":"LogoutEvent","code":200,"body":{}}')
+        await app.task
+        assert app.code() == "signed-out"
+        assert chat.session is None
+    assert provider.sockets == {}
+
+
 # --- an app with an outbox of its own -----------------------------------------------------------------------------
 
 
@@ -409,6 +439,8 @@ async def test_whoever_waits_for_a_page_is_let_go() -> None:
         await eventually(lambda: "getJwt" in provider.actions())
     with pytest.raises(ConnectionClosed):
         await waiting
+    with pytest.raises(ConnectionClosed):
+        await chat.read_history()
 
 
 # --- signing in ---------------------------------------------------------------------------------------------------

@@ -87,6 +87,43 @@ def test_answers_that_never_come_are_forgotten() -> None:
     assert len(world.client._asked) == MOST_ASKED
 
 
+@pytest.mark.parametrize("reads_history, tries", [(True, 3), (False, 1)])
+def test_a_page_that_cannot_be_read_is_given_up_with_its_reason(reads_history: bool, tries: int) -> None:
+    """A caller with a reader of its own is told at once, and by nothing else."""
+    world = World(reads_history=reads_history)
+    world.start()
+    world.client.read_history(world.now, page=2)
+    for _ in range(tries):
+        assert world.client.wants_page(2)
+        world.settle()
+        while not world.tasks:
+            world.now += 1.0
+            world.client.timer_due(world.now)
+            world.settle()
+            while world.up or world.down:
+                world.step()
+        world.do_task(fails=ConnectFailed())
+    assert not world.client.wants_page(2)
+    why = world.client.why_unread(2)
+    assert why is not None
+    assert why.code == "unreachable"
+    assert any(isinstance(event, ProviderError) for event in world.events) is reads_history
+    world.client.read_history(world.now, page=2)
+    assert world.client.why_unread(2) is None
+
+
+def test_pages_of_the_history_are_counted() -> None:
+    """Ten a minute (§5)."""
+    world = World(reads_history=False)
+    world.start()
+    for _ in range(10):
+        assert world.client.history_wait_s(world.now) == 0.0
+        world.client.read_history(world.now)
+        world.settle()
+        world.run()
+    assert world.client.history_wait_s(world.now) == 60.0
+
+
 def test_a_core_sends_no_more_than_a_provider_takes() -> None:
     """Fifty requests a minute, four messages a second (§5)."""
     world = World(reads_history=False)
