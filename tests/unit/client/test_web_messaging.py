@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from guestwire.client import Chat, connect
 from guestwire.client.web_messaging import APPLICATION
@@ -326,6 +328,46 @@ async def test_a_socket_that_the_provider_leaves_open_is_closed_after_the_end() 
         assert app.code() == "signed-out"
         assert chat.session is None
     assert provider.sockets == {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=st.lists(st.sampled_from(["send", "cut", "mend", "turn", "say"]), max_size=25), turns=st.integers(1, 40))
+def test_every_message_arrives_once_and_in_order_whatever_drops(steps: list[str], turns: int) -> None:
+    """Both ways: what the guest sends, and what the agent says meanwhile."""
+
+    async def scenario() -> None:
+        provider = WebProvider()
+        sent: list[str] = []
+        said: list[str] = []
+        async with provider.connect(deployment=KNOWN) as chat:
+            app = App(chat)
+            await app.connected()
+            for step in steps:
+                if step == "send":
+                    sent.append(f"g{len(sent)}")
+                    await chat.send(sent[-1])
+                elif step == "say":
+                    said.append(f"a{len(said)}")
+                    provider.say(said[-1])
+                elif step == "cut":
+                    provider.network.cut()
+                elif step == "mend":
+                    provider.network.mend()
+                else:
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+            provider.network.mend()
+            await chat.retry_now()
+            last = await chat.send("last")
+            await provider.time_passes(lambda: Fate.DELIVERED in app.fates(last))
+            await provider.time_passes(lambda: len(set(app.texts())) == len(said))
+            assert provider.said() == [*sent, "last"]
+            assert app.texts() == said
+            rows = [row for row in chat.transcript.rows if isinstance(row, MessageRow)]
+            assert [row.text for row in rows if row.sender == "guest"] == provider.said()
+            assert [row.text for row in rows if row.sender == "agent"] == said
+
+    asyncio.run(scenario())
 
 
 # --- an app with an outbox of its own -----------------------------------------------------------------------------
