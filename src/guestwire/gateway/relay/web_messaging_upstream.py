@@ -476,7 +476,7 @@ class WebMessagingUpstream(ProviderUpstream[WebSession], Watcher):
         if deployment is None:
             return Offer(expires_at=self._expires_at, read_only=self._is_read_only)
         has = {
-            "attachments": rules.is_on,
+            "attachments": rules.is_on or (self._rules is None and deployment.offers_uploads),
             "clear": deployment.allows_clear,
             "markdown": deployment.markdown,
             "start-new": True,

@@ -226,6 +226,7 @@ class Deployment:
         bot_avatar: URL of the bot's picture, with `humanize`.
         uploads_by_session: Whether the session has the rules of uploads, and `upload_modes` say nothing.
         upload_modes: Media types → most bytes.
+        offers_uploads: Whether files may be sent at all, as far as it is known without a session.
         needs_sign_in: Whether guests sign in.
         allows_step_up: Whether a guest may sign in later.
         primary_color: A CSS colour.
@@ -250,6 +251,7 @@ class Deployment:
     bot_avatar: str | None = None
     uploads_by_session: bool = True
     upload_modes: Mapping[str, int] = field(default_factory=dict)
+    offers_uploads: bool = False
     needs_sign_in: bool = False
     allows_step_up: bool = False
     primary_color: str | None = None
@@ -262,7 +264,7 @@ class Deployment:
     def of(cls, config: DeploymentConfig, *, deployment_id: str) -> Deployment:
         """Read what matters of `config.json`."""
         messenger, chat = config.messenger, config.messenger.apps.conversations
-        is_human = chat.humanize.enabled
+        is_human, switch = chat.humanize.enabled, messenger.file_upload.enable_attachments
         return cls(
             deployment_id=deployment_id,
             socket_base=_base(chat.messaging_endpoint, secure="wss", plain="ws"),
@@ -277,12 +279,13 @@ class Deployment:
             humanize=is_human,
             bot_name=chat.humanize.bot.name if is_human else None,
             bot_avatar=chat.humanize.bot.avatar_url if is_human else None,
-            uploads_by_session=messenger.file_upload.enable_attachments is not None,
+            uploads_by_session=switch is not None,
             upload_modes={
                 name.strip(): int(mode.max_file_size_kb * 1000)
                 for mode in messenger.file_upload.modes
                 for name in mode.file_types
             },
+            offers_uploads=bool(messenger.file_upload.modes) if switch is None else switch,
             needs_sign_in=config.auth.enabled,
             allows_step_up=config.auth.allow_session_upgrade,
             primary_color=messenger.styles.primary_color,

@@ -93,6 +93,7 @@ def test_what_is_obeyed() -> None:
         humanize=True,
         bot_name="Otto",
         bot_avatar="https://cdn.example.test/o.png",
+        offers_uploads=True,
         primary_color="#22577A",
         languages=("en-us",),
         default_language="en-us",
@@ -113,6 +114,20 @@ def test_names_only_where_they_are_shown() -> None:
     config = json.loads(json.dumps(CONFIG))
     config["messenger"]["apps"]["conversations"]["humanize"]["enabled"] = False
     assert parse_config_answer(answer(config), "d1").bot_name is None
+
+
+def test_whether_files_may_be_sent_is_known_before_a_session() -> None:
+    """By the switch, or where that is absent by whether there are rules."""
+    config = json.loads(json.dumps(CONFIG))
+    modes = [{"fileTypes": ["image/png"], "maxFileSizeKB": 10}]
+    for uploads, expected in (
+        ({"enableAttachments": True}, True),
+        ({"enableAttachments": False, "modes": modes}, False),
+        ({"modes": modes}, True),
+        ({}, False),
+    ):
+        config["messenger"]["fileUpload"] = uploads
+        assert parse_config_answer(answer(config), "d1").offers_uploads is expected
 
 
 def test_legacy_rules_of_uploads() -> None:
