@@ -238,9 +238,8 @@ class Downstream:
                 session.guest_typing()
             case NoteSeen(seq):
                 self._acked = max(self._acked, seq)
-            case NoteRead(seq):
+            case NoteRead(seq) if seq <= session.read_seq:
                 self._active_at = self._clock.now()
-                session.note_read(seq)
             case ProlongSession():
                 self._active_at = self._clock.now()
                 session.guest_stays()
@@ -335,13 +334,16 @@ class Downstream:
                 self._core.done()
             case ClearConversation():
                 await session.guest_clears()
+            case NoteRead(seq):
+                self._active_at = self._clock.now()
+                await session.note_read(seq)
             case ReportHead():
                 self._report((await session.log.head(session.sid)).head)
             case _:
                 raise AssertionError(command)  # done at once
 
     def _report(self, head: int) -> None:
-        self._core.pong(head)
+        self._core.pong(head, read=None if self._session is None else self._session.read_seq or None)
         if head > self._core.cursor:
             self._wake()  # a wake-up may get lost, a message must not
 
@@ -360,7 +362,13 @@ class Downstream:
         self._session = session
         is_first = session.join(self, most=self._hub.max_tabs)
         position = await session.log.head(session.sid)
-        self._core.admitted(epoch=position.epoch, floor=position.floor, head=position.head, is_first=is_first)
+        self._core.admitted(
+            epoch=position.epoch,
+            floor=position.floor,
+            head=position.head,
+            is_first=is_first,
+            read=session.read_seq or None,
+        )
         if session.ended_at is not None:
             self._core.session_ended(session.ended_at, self._clock.now())
         if not self.is_plain and (offered := session.session_frame()) is not None:

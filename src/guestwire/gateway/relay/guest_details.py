@@ -8,17 +8,25 @@ from guestwire.gateway.relay.envelope import Envelope
 from guestwire.model.secret import Secret
 from guestwire.protocols.guest_session.session import Authorization, GuestDetails
 
-__all__ = ["KeptDetails", "pack_details", "sealed_authorization", "unpack_details", "unsealed_authorization"]
+__all__ = [
+    "KeptDetails",
+    "pack_details",
+    "sealed_authorization",
+    "unpack_details",
+    "unsealed_authorization",
+    "with_read_mark",
+]
 
 
 class KeptDetails(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """The details as they are kept; `authorization` is sealed."""
+    """The details as they are kept; `authorization` is sealed, and the guest has read up to `read_seq`."""
 
     name: str | None = None
     email: str | None = None
     external_contact_id: str | None = None
     attributes: dict[str, str] = {}
     authorization: str | None = None
+    read_seq: int = 0
 
     @property
     def guest(self) -> GuestDetails:
@@ -52,6 +60,11 @@ def pack_details(
 def unpack_details(packed: bytes) -> KeptDetails:
     """Return what `pack_details` packed."""
     return msgspec.json.decode(packed, type=KeptDetails) if packed else KeptDetails()
+
+
+def with_read_mark(packed: bytes, read_seq: int) -> bytes:
+    """Return the same details with what the guest has read."""
+    return msgspec.json.encode(msgspec.structs.replace(unpack_details(packed), read_seq=read_seq))
 
 
 def sealed_authorization(authorization: Authorization, envelope: Envelope) -> str:

@@ -18,7 +18,7 @@ from guestwire.gateway.log import NewRecord, Outgoing, SessionLog, SessionRow, S
 from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.attachment_links import AttachmentLinks, FileRef
 from guestwire.gateway.relay.envelope import Envelope
-from guestwire.gateway.relay.guest_details import unpack_details, unsealed_authorization
+from guestwire.gateway.relay.guest_details import unpack_details, unsealed_authorization, with_read_mark
 from guestwire.gateway.relay.interface import (
     FailPoint,
     Offer,
@@ -178,7 +178,8 @@ class RelaySession:
         self._left: dict[object, tuple[int, float]] = {}
         self.readers: set[Reader] = set()
         self._closing: set[Reader] = set()  # one too many, or gone already; what they have said may be on its way
-        self.read_seq = 0
+        self.read_seq = min(unpack_details(row.details).read_seq, row.head)
+        """What the guest has read, in whatever tab; 0 is nothing."""
         self.trimmed_head = -1
         """The head when the log was last found to be short enough."""
         self._upstreams = upstreams
@@ -417,9 +418,17 @@ class RelaySession:
             self._told = offer, self.has_ended
         return session_frame(offer, has_ended=self.has_ended)
 
-    def note_read(self, seq: int) -> None:
-        """Note what the guest has read in some tab."""
-        self.read_seq = max(self.read_seq, seq)
+    async def note_read(self, seq: int) -> None:
+        """Keep what the guest has read in some tab; what the log can't keep now is kept with the next mark.
+
+        Raises:
+            SessionGone: The session was erased.
+        """
+        if seq > self.read_seq:
+            self.read_seq = seq
+            self._row = msgspec.structs.replace(self._row, details=with_read_mark(self._row.details, seq))
+            with contextlib.suppress(LogUnavailable):
+                await self._log.touch(self.sid, details=self._row.details)
 
     # --- the provider -------------------------------------------------------------------------------------------------
 

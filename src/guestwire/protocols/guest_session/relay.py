@@ -413,7 +413,16 @@ class RelayConnection:
 
     # --- from the session ---------------------------------------------------------------------------------------------
 
-    def admitted(self, *, epoch: str, floor: int, head: int, is_first: bool = False, token: str | None = None) -> None:
+    def admitted(
+        self,
+        *,
+        epoch: str,
+        floor: int,
+        head: int,
+        is_first: bool = False,
+        token: str | None = None,
+        read: int | None = None,
+    ) -> None:
         """Let the connection in; pages follow.
 
         Args:
@@ -422,6 +431,7 @@ class RelayConnection:
             head: The newest `seq`.
             is_first: The session never had a connection: a plain one then gets what is there already.
             token: A new session token for this client, where it gets one.
+            read: What the guest has read in some tab, if anything.
         """
         if self.is_closed:
             return
@@ -437,7 +447,8 @@ class RelayConnection:
             resumes = after is not None and floor <= after <= head
             self._mode = "resume" if resumes else "reset"
             self._cursor = after if after is not None and resumes else floor
-            self._send(WelcomeFrame(mode=self._mode, epoch=epoch, seq=head, limits=Limits(), token=token))
+            welcome = WelcomeFrame(mode=self._mode, epoch=epoch, seq=head, limits=Limits(), token=token, read=read)
+            self._send(welcome)
             self._after_records()
         self._hello = None
         held, self._held = self._held, []
@@ -552,9 +563,9 @@ class RelayConnection:
         self._trying = client_id
         self.refuse(code, client_id=client_id, retry_after=retry_after)
 
-    def pong(self, head: int) -> None:
-        """Answer a ping."""
-        self._send(PongFrame(seq=head))
+    def pong(self, head: int, *, read: int | None = None) -> None:
+        """Answer a ping; see `admitted` for `read`."""
+        self._send(PongFrame(seq=head, read=read))
 
     def show_volatile(self, frame: VolatileFrame, after: int) -> None:
         """Send a frame that is not kept, once everything up to `after` was sent; of each kind the newest one waits."""

@@ -160,13 +160,14 @@ class Limits(_Value, frozen=True, kw_only=True):
 
 
 class WelcomeFrame(_Frame, frozen=True, kw_only=True, tag="welcome"):
-    """Answer to `hello`; what the guest lacks follows."""
+    """Answer to `hello`; what the guest lacks follows. The guest has read up to `read`, in some tab."""
 
     mode: Literal["resume", "reset"]
     epoch: str
     seq: int
     limits: Limits | None = None
     token: str | None = None
+    read: int | None = None
 
 
 class AttachmentLimits(_Value, frozen=True, kw_only=True):
@@ -222,9 +223,10 @@ class ReceiptFrame(_Frame, frozen=True, kw_only=True, tag="receipt"):
 
 
 class PongFrame(_Frame, frozen=True, kw_only=True, tag="pong"):
-    """Answer to `ping`; `seq` is the head of the log."""
+    """Answer to `ping`; `seq` is the head of the log, `read` as in `welcome`."""
 
     seq: int
+    read: int | None = None
 
 
 class MoveFrame(_Frame, frozen=True, kw_only=True, tag="move"):

@@ -11,6 +11,7 @@ import pytest
 
 from guestwire.errors import ERRORS, LogUnavailable
 from guestwire.gateway.relay.downstream import Downstream
+from guestwire.gateway.relay.guest_details import unpack_details
 from guestwire.model.events import ConversationStatus, ConversationUpdated, Message, ProviderError, Typing
 from guestwire.net.websocket import Refusal, UpgradeRequest
 from guestwire.testing import eventually
@@ -201,7 +202,6 @@ async def test_a_reader_that_keeps_up_takes_no_task(tmp_path: Path, monkeypatch:
             await here.fill(1)
             await eventually(lambda seq=seq: socket.last == seq)  # type: ignore[misc]
         say(connection, type="ack", seq=149)
-        say(connection, type="read", seq=149)
         say(connection, type="typing")
         say(connection, type="ping")
         assert socket.frames[-1] == {"type": "pong", "seq": 149}
@@ -287,6 +287,32 @@ async def test_a_name_that_was_made_to_point_here_is_not_let_in(tmp_path: Path) 
             headers = {"host": origin.partition("//")[2], "origin": origin}
             answer = await here.hub.authorise(UpgradeRequest("/ws", {}, headers, "127.0.0.1"))
             assert isinstance(answer, Downstream) is is_let_in, origin
+
+
+async def test_what_the_guest_has_read_is_known_in_every_tab_and_after_a_restart(tmp_path: Path) -> None:
+    """It never goes back, nor beyond what the tab was sent; who never read anything is told nothing."""
+    async with place(tmp_path) as here:
+        one, socket = await here.join()
+        assert "read" not in socket.frames[0]
+        other, other_socket = await here.join()
+        await here.fill(5)
+        await eventually(lambda: socket.last == other_socket.last == 5)
+        for seq in (3, 99, 2):
+            say(one, type="read", seq=seq)
+        say(one, type="ping", seq=5)
+        await eventually(lambda: socket.kinds[-1] == "pong")
+        assert socket.frames[-1] == {"type": "pong", "seq": 5, "read": 5}
+        say(other, type="ping", seq=5)
+        await eventually(lambda: other_socket.kinds[-1] == "pong")
+        assert other_socket.frames[-1]["read"] == 5
+        _, later = await here.join("e1", 5)
+        assert later.frames[0]["read"] == 5
+    async with place(tmp_path, is_new=False) as here:
+        _, socket = await here.join()
+        assert socket.frames[0]["read"] == 5
+        row = await here.log.get(SID)
+        assert row is not None
+        assert unpack_details(row.details).name == "Ada"
 
 
 async def test_nobody_floods_a_session_with_replays(tmp_path: Path) -> None:

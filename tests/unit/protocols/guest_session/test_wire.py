@@ -149,7 +149,7 @@ OUTBOUND: list[tuple[OutboundFrame, dict[str, Any]]] = [
         {"type": "error", "code": "rate-limited", "text": "Slow down.", "retryAfter": 3.0, "clientId": "c"},
     ),
     (
-        WelcomeFrame(mode="resume", epoch="e", seq=17, limits=Limits(max_text_bytes=100), token="t"),
+        WelcomeFrame(mode="resume", epoch="e", seq=17, limits=Limits(max_text_bytes=100), token="t", read=9),
         {
             "type": "welcome",
             "mode": "resume",
@@ -157,6 +157,7 @@ OUTBOUND: list[tuple[OutboundFrame, dict[str, Any]]] = [
             "seq": 17,
             "limits": {"maxTextBytes": 100, "maxFrameBytes": 65536},
             "token": "t",
+            "read": 9,
         },
     ),
     (
@@ -201,7 +202,7 @@ OUTBOUND: list[tuple[OutboundFrame, dict[str, Any]]] = [
             "text": "t",
         },
     ),
-    (PongFrame(seq=17), {"type": "pong", "seq": 17}),
+    (PongFrame(seq=17, read=9), {"type": "pong", "seq": 17, "read": 9}),
     (MoveFrame(retry_after=2.0), {"type": "move", "retryAfter": 2.0}),
 ]
 
