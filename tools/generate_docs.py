@@ -185,6 +185,7 @@ def _faults() -> str:
         (
             f"`{info.name}`",
             info.kind,
+            info.group,
             info.title,
             info.help,
             ", ".join(f"`{name}` {param.default}" for name, param in info.params.items()) or "–",
@@ -198,7 +199,7 @@ def _faults() -> str:
             "An action happens once: `POST /emulator/faults/{name}`.",
             "A capability is switched, too, but is no fault: a session has those that were on at its creation.",
             "The agent desk has them all.\n",
-            *_table(("name", "kind", "at the desk", "effect", "parameters"), rows),
+            *_table(("name", "kind", "about", "at the desk", "effect", "parameters"), rows),
             "",
         ]
     )

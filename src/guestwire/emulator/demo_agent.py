@@ -16,6 +16,7 @@ import msgspec
 from guestwire.emulator.demo_script import DemoScript, Said
 from guestwire.emulator.desk_view import DeskView
 from guestwire.emulator.views import ConversationView, EntryView
+from guestwire.model.content import Attachment, ButtonResponse, parse_content
 from guestwire.net.clock import Clock, SystemClock
 
 __all__ = ["DEMO_AGENT_NAME", "DemoAgent"]
@@ -137,7 +138,7 @@ class DemoAgent:
                 has_greeted = True
             else:
                 answered.add(entry.id)
-                said = script.answer(entry.text)
+                said = script.answer(_words(entry))
             await self._say(http, conversation_id, said)
             if said.ends:
                 return
@@ -190,8 +191,24 @@ def _take_up(entries: list[EntryView]) -> tuple[str | None, set[str], bool]:
     spoken = _last(entries, lambda entry: entry.sender == "agent" and entry.name == DEMO_AGENT_NAME)
     since = max(handed_over, spoken)
     answered = {entry.id for entry in entries[: since + 1] if entry.sender == "guest"}
-    questions = [entry.text for entry in entries[: handed_over + 1] if entry.sender == "guest"]
+    questions = [_words(entry) for entry in entries[: handed_over + 1] if entry.sender == "guest"]
     return (questions[-1] if questions else None), answered, spoken > handed_over
+
+
+def _words(entry: EntryView) -> str:
+    """Return what a guest said; without words, what they chose, filled in or sent."""
+    if entry.text.strip() or not entry.content:
+        return entry.text
+    found = []
+    for item in parse_content(entry.content):
+        match item.value:
+            case ButtonResponse(text=text, payload=payload):
+                found.append(text or payload)
+            case Attachment(filename=name):
+                found.append(name or "a file")
+            case _:
+                found.append(item.kind)
+    return ", ".join(found)
 
 
 def _last(entries: list[EntryView], fits: Callable[[EntryView], bool]) -> int:

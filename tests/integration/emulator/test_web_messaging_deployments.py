@@ -14,6 +14,7 @@ from tests.integration.emulator.messenger import (
     change,
     configured,
     conversation,
+    file,
     join,
     joined,
     messenger,
@@ -248,6 +249,9 @@ async def test_a_demo_agent_talks_with_a_guest(demo_world: World) -> None:
     await guest.say("Where is my order?")
     await guest.bot()
     assert "order" in (await guest.bot())["text"]
+    attachment_id = await guest.upload()
+    await guest.say(None, content=file(attachment_id))
+    assert "door.png" in (await guest.bot())["text"]
     await guest.say("bye")
     assert "Goodbye" in (await guest.bot())["text"]
     assert (await guest.event("Disconnect"))["body"]["metadata"]["readOnly"] == "true"

@@ -75,7 +75,10 @@ def pressed(kind: str, text: str, payload: str) -> ContentItem:
     return button_response(ButtonResponse(type=kind, text=text, payload=payload))
 
 
-ADA: dict[str, object] = {"contentType": "ButtonResponse", "buttonResponse": {"type": "Form", "text": "Ada", "payload": "a"}}
+ADA: dict[str, object] = {
+    "contentType": "ButtonResponse",
+    "buttonResponse": {"type": "Form", "text": "Ada", "payload": "a"},
+}
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,8 @@ class MessagingSockets:
         return Refusal(status, error_body(ApiError(status, code, words), self.org.ids))
 
     def _changed(self, change: Change) -> None:
+        if isinstance(change, WasReset):
+            self._rates.clear()  # the clock may have gone back
         for connection in tuple(self._open):
             match change:
                 case SocketsDropped():
