@@ -54,7 +54,9 @@ class World:
         self.log: SqliteSessionLog
 
     @asynccontextmanager
-    async def gateway(self, *, starts_at_open: bool = False) -> AsyncIterator[None]:
+    async def gateway(
+        self, *, starts_at_open: bool = False, before: Callable[[], Awaitable[None]] | None = None
+    ) -> AsyncIterator[None]:
         is_web = self.api == "web-messaging"
         provider = ProviderSettings(
             api=self.api,
@@ -93,6 +95,8 @@ class World:
             )
             await self.session.find_state()
             async with self.upstreams.running():
+                if before is not None:
+                    await before()
                 self.session.take_up()
                 try:
                     yield
@@ -140,7 +144,7 @@ class World:
         return next((float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} ")), 0.0)
 
     async def frames(self, kind: str) -> list[dict[str, Any]]:
-        page = await self.log.read(SID, 0, limit=1000)
+        page = await self.log.read(SID, (await self.log.head(SID)).floor, limit=1000)
         assert page is not None
         return [msgspec.json.decode(record.body) for record in page.records if record.kind == kind]
 
