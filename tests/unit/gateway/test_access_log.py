@@ -17,6 +17,17 @@ from guestwire.gateway.access_log import route_of
         ("/page/page.css", "/page/…"),
         ("/api/v2/chat/guestsessions", "/api/v2/chat/guestsessions"),
         ("/api/v2/chat/guestsessions/secret-id", "/api/v2/chat/guestsessions/{sessionId}"),
+        (
+            "/api/v2/chat/guestsessions/secret-id/attachments",
+            "/api/v2/chat/guestsessions/{sessionId}/attachments",
+        ),
+        (
+            "/api/v2/chat/guestsessions/secret-id/attachments/secret-file",
+            "/api/v2/chat/guestsessions/{sessionId}/attachments/{id}",
+        ),
+        ("/api/v2/chat/guestsessions/secret-id/other/attachments", "/api/v2/chat/guestsessions/{sessionId}"),
+        ("/attachments/secret.sealed.part", "/attachments/{sealed}"),
+        ("/attachments", "(unknown)"),
         ("/token=canary", "(unknown)"),
         ("/widgetcanary", "(unknown)"),
     ],

@@ -31,6 +31,33 @@ def test_what_the_outbox_keeps_is_read_back(text: str, with_content: bool) -> No
     assert json.loads(body)["type"] == "message"
 
 
+def test_an_answer_says_what_it_answers() -> None:
+    """In the outbox and in the record; another answer is another message."""
+    body = bodies.outgoing_body("Yes", (), "p-1")
+    assert (bodies.in_reply_to(body), bodies.read_outgoing(body)) == ("p-1", ("Yes", ()))
+    assert bodies.in_reply_to(bodies.outgoing_body("Yes", ())) is None
+    assert body != bodies.outgoing_body("Yes", (), "p-2")
+    assert json.loads(bodies.guest_message(SID, CLIENT, "Yes", (), NOW, in_reply_to="p-1").body)["inReplyTo"] == "p-1"
+
+
+@pytest.mark.parametrize("sender", ["agent", "bot"])
+def test_who_said_it_and_what_the_provider_calls_it(sender: str) -> None:
+    """Name, picture and the provider's own id go to browsers; content as the caller wants it shown."""
+    event = Message(
+        sender=sender,
+        text="x",
+        name="Mia",
+        avatar="https://a/b",
+        id="mark:p-1",
+        provider_id="p-1",
+        content=(quick_reply("A"),),
+    )
+    shown = [{"contentType": "QuickReply"}]
+    record = json.loads(bodies.message_record(event, "i", NOW, shown=lambda _: [dict(shown[0])]).body)
+    assert (record["name"], record["avatar"], record["providerId"]) == ("Mia", "https://a/b", "p-1")
+    assert record["content"] == shown
+
+
 def test_a_messages_id_is_the_same_everywhere() -> None:
     """In its record, its receipts and the repeated answer; other sessions and client ids have others."""
     own = json.loads(bodies.guest_message(SID, CLIENT, "Hi", (), NOW).body)
