@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from guestwire.emulator.desk import REFUSALS, DeskRefused
+from guestwire.emulator.desk_refusals import REFUSALS, DeskRefused
 from guestwire.emulator.faults import FaultName
 from guestwire.emulator.records import Stage
 from tests.unit.emulator.scene import Scene
