@@ -50,6 +50,10 @@ class Shelf:
     deleted: list[str] = field(default_factory=list)
     refuses: ChatError | None = None
     started: asyncio.Event = field(default_factory=asyncio.Event)
+    holds: asyncio.Event | None = None
+    """What everything waits for."""
+    length: str | None = None
+    """What it promises to send."""
 
     def put(self, body: bytes, mime: str) -> tuple[str, str]:
         file_id = f"file-{len(self.files)}"
@@ -61,12 +65,28 @@ class Shelf:
         self.asked.append(f"{file_id}?{version}")
         if f"{file_id}?{version}" in self.old or file_id not in self.files:
             return Response(status_code=403)
+        if self.holds is not None:
+            await self.holds.wait()
         body, mime = self.files[file_id]
+        if self.length is not None:
+            return _Promising(self.length)
         if mime == "redirect":
             return Response(status_code=302, headers={"location": f"{self.url}/files/file-0?v=1"})
         if "range" in request.headers:
             return Response(body[:10], 206, {"content-range": f"bytes 0-9/{len(body)}"}, media_type=mime)
         return Response(body, media_type=mime, headers={"set-cookie": "a=b", "x-provider": "y"})
+
+
+class _Promising(Response):
+    """Says one length and sends ten bytes."""
+
+    def __init__(self, length: str) -> None:
+        super().__init__(b"")
+        self.raw_headers = [(b"content-length", length.encode())]
+
+    async def __call__(self, _scope: object, _receive: object, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": b"0123456789", "more_body": True})
 
 
 class RichUpstream(FakeUpstream):
@@ -83,6 +103,8 @@ class RichUpstream(FakeUpstream):
         self.shelf.started.set()
         if self.shelf.refuses is not None:
             raise self.shelf.refuses
+        if self.shelf.holds is not None:
+            await self.shelf.holds.wait()
         body = b"".join([chunk async for chunk in upload.data])
         self.shelf.given.append(upload)
         return ProviderFile(*self.shelf.put(body, upload.file_type))
@@ -505,6 +527,60 @@ async def test_slow_uploads_are_bounded(tmp_path: Path, monkeypatch: pytest.Monk
         async with asyncio.timeout(5):
             while answer is None or answer.status != 201:
                 answer = await put(guest)
+
+
+async def test_what_the_provider_does_not_take_is_not_read(tmp_path: Path) -> None:
+    """A file waits in the guest's computer, not in our memory."""
+    async with rich_world(tmp_path) as (world, shelf):
+        guest, release = await world.create(), asyncio.Event()
+        shelf.holds = release
+        size = 24_000_000
+        await guest.open()
+        world.upstreams[guest.sid].offered = replace(OFFER, uploads=UploadRules())  # type: ignore[attr-defined]
+        async with uploading(guest, size) as raw:
+            raw.writer.write(bytes(size))
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await raw.writer.drain()
+            assert shelf.started.is_set()
+            release.set()
+            assert b" 201 " in (await raw.answer()).split(b"\r\n")[0]
+        assert len(shelf.files["file-0"][0]) == size
+
+
+@pytest.mark.parametrize("length", ["5000", "200000000"])
+async def test_a_provider_that_promises_what_it_does_not_send(
+    tmp_path: Path, length: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Too much is not begun; what breaks off ends short, which a browser notices, and leaves no traceback."""
+    async with rich_world(tmp_path) as (world, shelf):
+        guest = await world.create()
+        url = json.loads((await put(guest)).body)["url"]
+        shelf.length = length
+        if length == "5000":
+            with pytest.raises(ChatError):
+                await world.ask("GET", url)
+        else:
+            answer = await world.ask("GET", url)
+            assert answer.status == 502
+        shelf.length = None
+        assert (await world.ask("GET", url)).body == PNG
+    assert "Traceback" not in "".join(capsys.readouterr())
+
+
+async def test_downloads_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many at once of one address, and what has ended counts no more."""
+    monkeypatch.setattr(attachment_routes, "MOST_DOWNLOADS_OF_ADDRESS", 1)
+    async with rich_world(tmp_path) as (world, shelf):
+        guest = await world.create()
+        url = json.loads((await put(guest)).body)["url"]
+        shelf.holds = asyncio.Event()
+        first = asyncio.create_task(world.ask("GET", url))
+        await eventually(lambda: len(shelf.asked) == 1)
+        assert code(await world.ask("GET", url)) == "rate-limited"
+        shelf.holds.set()
+        assert (await first).status == 200
+        assert (await world.ask("GET", url)).status == 200
 
 
 async def test_at_most_two_at_once(tmp_path: Path) -> None:
