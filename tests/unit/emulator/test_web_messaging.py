@@ -98,7 +98,7 @@ def test_a_session_that_the_org_forgot_begins_again(site: Site, monkeypatch: pyt
 def test_sessions_are_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest that nobody uses are forgotten on both sides."""
     monkeypatch.setattr("guestwire.emulator.org.MAX_SESSIONS", 2)
-    monkeypatch.setattr("guestwire.emulator.web_messaging.service.MAX_SESSIONS", 2)
+    monkeypatch.setattr("guestwire.emulator.web_messaging.roster.MAX_SESSIONS", 2)
     first = site.guest("c1", token="t1")
     for number in (2, 3, 4):
         site.guest(f"c{number}", token=f"t{number}")

@@ -9,7 +9,7 @@ knows the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
@@ -29,11 +29,12 @@ from guestwire.emulator.changes import (
 )
 from guestwire.emulator.faults import FaultName
 from guestwire.emulator.guest_side import GuestSide
-from guestwire.emulator.org import MAX_SESSIONS, Org
+from guestwire.emulator.org import Org
 from guestwire.emulator.records import Conversation, DeploymentRecord, Entry, GuestSessionRecord, Stage
 from guestwire.emulator.tokens import SessionTokens
 from guestwire.emulator.web_messaging.deployments import avatar_url, served
 from guestwire.emulator.web_messaging.identity import Identity
+from guestwire.emulator.web_messaging.roster import Roster
 from guestwire.emulator.web_messaging.uploads import Upload, Uploads
 from guestwire.model.content import Attachment, ButtonResponse, ContentItem, Form, attachment, parse_content
 from guestwire.model.ids import ConversationId, SessionId
@@ -112,9 +113,7 @@ class WebMessaging:
                 download_url=self._download_url,
             )
         )
-        self._session_ids: dict[Secret, SessionId] = {}
-        self._tokens: dict[SessionId, Secret] = {}
-        self._bases: dict[Secret, str] = {}
+        self._roster = Roster(self._org)
         self._live: set[ConversationId] = set()
 
     # --- connections ---------------------------------------------------------------------------------------------
@@ -128,12 +127,12 @@ class WebMessaging:
         """Take a frame; `base_url` is where this guest finds the emulator, for the URLs that they get."""
         before = self._provider.token_of(connection)
         if before is not None:
-            self._bases[before] = base_url
+            self._roster.take_base(before, base_url)
         self._provider.frame_received(connection, text, self._now)
         token = self._provider.token_of(connection)
         if token is not None and self._provider.session(token) is not None:
-            self._bases[token] = base_url
             self._record(token)
+            self._roster.take_base(token, base_url)
         self._drain()
         for one in {before, token}:
             self._count_connections(one)
@@ -148,7 +147,7 @@ class WebMessaging:
     def name_of(self, connection: str) -> str:
         """Return the session that a connection belongs to, by an id that is no secret; the empty text for none."""
         token = self._provider.token_of(connection)
-        return self._session_ids.get(token, SessionId("")) if token is not None else ""
+        return (self._roster.session_id(token) or "") if token is not None else ""
 
     # --- what REST asks ------------------------------------------------------------------------------------------
 
@@ -157,7 +156,7 @@ class WebMessaging:
         claims = self._history_keys.verify(key.reveal())
         if claims is None or claims.token_id != _HISTORY or claims.expires_at_s <= self._now:
             return None
-        token = self._tokens.get(SessionId(claims.session_id))
+        token = self._roster.token(SessionId(claims.session_id))
         return None if token is None else self._provider.session(token)
 
     def rules_of(self, upload: Upload) -> ServedDeployment | None:
@@ -209,12 +208,12 @@ class WebMessaging:
 
     def _upload_url(self, token: Secret, file: ServedFile) -> tuple[str, dict[str, str]]:
         path, headers = self.uploads.ask(token, file)
-        return f"{self._bases[token]}{path}", headers
+        return f"{self._roster.base(token)}{path}", headers
 
     def _download_url(self, token: Secret, file: ServedFile) -> str | None:
         if file.stored_as is None or self._org.find_file(file.stored_as) is None:
             return None
-        return f"{self._bases[token]}{self._org.download_path(file.stored_as)}"
+        return f"{self._roster.base(token)}{self._org.download_path(file.stored_as)}"
 
     # --- from the guests -----------------------------------------------------------------------------------------
 
@@ -245,11 +244,11 @@ class WebMessaging:
             case GuestSaid(token, body, _, tracing_id):
                 self._said(self._converse(token), token, body, tracing_id)
             case GuestTyped(token):
-                typing_in = self._current(token)
+                typing_in = self._roster.conversation(token)
                 if typing_in is not None:
                     self._guests.typed(typing_in, origin=self)
             case SignedIn(token, user_id):
-                signed_in = self._current(token)
+                signed_in = self._roster.conversation(token)
                 user = self._org.users.get(user_id)
                 if signed_in is not None and user is not None:
                     self._org.describe_guest(signed_in, attributes=signed_in.attributes, user=user)
@@ -279,38 +278,11 @@ class WebMessaging:
         )
 
     def _record(self, token: Secret) -> GuestSessionRecord:
-        """Return the org's session of a token; there is one from now on."""
-        session_id = self._session_ids.get(token)
-        known = None if session_id is None else self._org.sessions.get(session_id)
-        if known is not None:
-            return known
-        if session_id is not None:
-            del self._tokens[session_id]  # the org forgot it: it keeps no more than so many ended conversations
         session = self._provider.session(token)
-        assert session is not None, "Expected a configured session."  # noqa: S101 - callers have just seen it
-        record = self._org.begin_session(session.deployment.deployment_id)
-        self._session_ids[token], self._tokens[record.id] = record.id, token
-        if len(self._tokens) > MAX_SESSIONS:
-            self._forget_strays()
+        record = self._roster.enlist(token, session.deployment.deployment_id if session is not None else "")
+        for stray in self._roster.strays():
+            self._provider.forget(stray)
         return record
-
-    def _forget_strays(self) -> None:
-        for session_id, token in list(self._tokens.items()):
-            if session_id not in self._org.sessions:
-                self._provider.forget(token)
-                self._unname(token)
-
-    def _unname(self, token: Secret) -> SessionId | None:
-        session_id = self._session_ids.pop(token, None)
-        self._bases.pop(token, None)
-        if session_id is not None:
-            self._tokens.pop(session_id, None)
-        return session_id
-
-    def _current(self, token: Secret) -> Conversation | None:
-        session_id = self._session_ids.get(token)
-        conversation = None if session_id is None else self._org.conversation_of(session_id)
-        return conversation if conversation is not None and conversation.stage is not Stage.ENDED else None
 
     def _converse(self, token: Secret) -> Conversation:
         """Return the session's conversation as it is now, or a new one."""
@@ -325,8 +297,8 @@ class WebMessaging:
 
     def _over(self, token: Secret, words: str, *, by_guest: bool) -> None:
         """The token is worth nothing any more; a conversation that goes on there has ended."""
-        conversation = self._current(token)
-        self._unname(token)
+        conversation = self._roster.conversation(token)
+        self._roster.strike(token)
         if conversation is None:
             return
         self._live.discard(conversation.id)
@@ -336,14 +308,12 @@ class WebMessaging:
         self._org.move(conversation, Stage.ENDED, ended_by="guest" if by_guest else None)
 
     def _count_connections(self, token: Secret | None) -> None:
-        session_id = self._session_ids.get(token) if token is not None else None
+        record = self._roster.record(token) if token is not None else None
         session = self._provider.session(token) if token is not None else None
-        if session_id is None or session is None:
+        if record is None or session is None:
             return
-        record = self._org.sessions.get(session_id)
-        if record is not None:
-            self._org.extend_session(record, datetime.fromtimestamp(session.expires_at, UTC))
-        conversation = self._org.conversation_of(session_id)
+        self._org.extend_session(record, datetime.fromtimestamp(session.expires_at, UTC))
+        conversation = self._org.conversation_of(record.id)
         while conversation is not None and conversation.connections != len(session.connections):
             self._org.count_connection(conversation, 1 if conversation.connections < len(session.connections) else -1)
 
@@ -359,11 +329,11 @@ class WebMessaging:
             case ConversationChanged(conversation):
                 self._tell_end(conversation)
             case SessionsExpired(session_ids):
-                self._for_each(session_ids, self._provider.expire)
+                self._for_each(self._roster.tokens(session_ids), self._provider.expire)
             case SignedInElsewhere(session_ids):
-                self._for_each(session_ids, self._provider.sign_in_elsewhere)
+                self._for_each(self._roster.tokens(session_ids), self._provider.sign_in_elsewhere)
             case ConnectionLimitReached():
-                self._for_each(self._tokens, self._provider.let_oldest_go)
+                self._for_each(self._roster.tokens(), self._provider.let_oldest_go)
             case LoggedOut(user_id):
                 self.identity.sign_out(user_id)
                 self._provider.log_out(user_id)
@@ -378,8 +348,7 @@ class WebMessaging:
             case _:
                 pass  # sockets and guest sessions see to the others
 
-    def _for_each(self, session_ids: Iterable[SessionId], do: Callable[[Secret], None]) -> None:
-        tokens = [token for one in session_ids if (token := self._tokens.get(one)) is not None]
+    def _for_each(self, tokens: list[Secret], do: Callable[[Secret], None]) -> None:
         for token in tokens:
             do(token)
         self._drain()
@@ -390,7 +359,7 @@ class WebMessaging:
         return self._org.deployments.get(conversation.deployment_id or "")
 
     def _say(self, conversation: Conversation, entry: Entry) -> None:
-        token = self._tokens.get(conversation.session_id)
+        token = self._roster.token(conversation.session_id)
         if token is None:
             return
         deployment = self._deployment_of(conversation)
@@ -406,7 +375,7 @@ class WebMessaging:
             content=entry.content,
             is_bot=is_bot,
             name=name,
-            image=own or (avatar_url(self._bases[token], name) if name else None),
+            image=own or (avatar_url(self._roster.base(token), name) if name else None),
             message_id=entry.id,
         )
         self._write()
@@ -420,7 +389,7 @@ class WebMessaging:
             self._provider.share_file(token, file)
 
     def _show_typing(self, conversation: Conversation, *, is_bot: bool, is_shown: bool) -> None:
-        token = self._tokens.get(conversation.session_id)
+        token = self._roster.token(conversation.session_id)
         deployment = self._deployment_of(conversation)
         if token is not None and is_shown and deployment is not None and deployment.agent_typing:
             self._provider.show_typing(token, self._now, is_bot=is_bot)
@@ -430,7 +399,7 @@ class WebMessaging:
         if conversation.stage is not Stage.ENDED or conversation.id not in self._live:
             return
         self._live.discard(conversation.id)
-        token = self._tokens.get(conversation.session_id)
+        token = self._roster.token(conversation.session_id)
         if token is not None:
             self._provider.disconnect(token, self._now)
             self._write()
