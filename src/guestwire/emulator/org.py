@@ -7,13 +7,10 @@ change synchronously to those who subscribed. It is bounded: old ended conversat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal
 from uuid import UUID
-
-import msgspec
 
 from guestwire.emulator.changes import (
     AgentsChanged,
@@ -28,6 +25,7 @@ from guestwire.emulator.changes import (
     WasReset,
 )
 from guestwire.emulator.clock import EmulatorClock
+from guestwire.emulator.deployment_switches import changed, checked
 from guestwire.emulator.faults import CAPABILITIES, FaultName, Faults
 from guestwire.emulator.files import FileRecord, Files
 from guestwire.emulator.ids import Ids
@@ -64,12 +62,6 @@ MAX_ACCESS_TOKENS = 10_000
 """Access tokens kept; a client that asks for one per call must not fill the memory."""
 
 MAX_DEPLOYMENTS = 100
-MAX_ID_CHARS = 64
-MAX_DURATION_S = 550 * 86_400
-"""Eighteen months (web-messaging §2.7)."""
-
-MAX_FILE_KB = 25_000
-"""More than the platform's 10 MB, so that it can be tried; all of it is kept in memory."""
 
 DOWNLOAD_S = 600.0
 """A download URL is good for about ten minutes (web-messaging §5)."""
@@ -221,10 +213,9 @@ class Org:
         """
         if deployment.id not in self.deployments and len(self.deployments) >= MAX_DEPLOYMENTS:
             raise ValueError(f"There are {MAX_DEPLOYMENTS} deployments already: delete one.")
-        checked = _checked(asdict(deployment))
-        self.deployments[checked.id] = checked
-        self.publish(DeploymentChanged(checked.id))
-        return checked
+        self.deployments[deployment.id] = checked(deployment)
+        self.publish(DeploymentChanged(deployment.id))
+        return deployment
 
     def change_deployment(self, deployment_id: str, **changes: object) -> DeploymentRecord:
         """Change switches of a deployment, by the names of `DeploymentRecord`; open sessions obey them at once.
@@ -233,14 +224,10 @@ class Org:
             KeyError: There is no such deployment.
             ValueError: There is no such switch, or it can't have that value; nothing was changed.
         """
-        known = self.deployments[deployment_id]
-        unknown = changes.keys() - {field.name for field in fields(DeploymentRecord)} | changes.keys() & {"id"}
-        if unknown:
-            raise ValueError(f"A deployment has no {', '.join(sorted(unknown))} that can be changed.")
-        changed = _checked({**asdict(known), **changes, "version": known.version + 1})
-        self.deployments[deployment_id] = changed
+        after = changed(self.deployments[deployment_id], changes)
+        self.deployments[deployment_id] = after
         self.publish(DeploymentChanged(deployment_id))
-        return changed
+        return after
 
     def delete_deployment(self, deployment_id: str) -> None:
         """Delete a deployment; its sessions can't be opened again.
@@ -581,20 +568,6 @@ class Org:
     def _is_connected(self, session: GuestSessionRecord) -> bool:
         conversation = self.conversation_of(session.id)
         return conversation is not None and conversation.connections > 0
-
-
-def _checked(values: Mapping[str, object]) -> DeploymentRecord:
-    try:
-        deployment = msgspec.convert(values, DeploymentRecord)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"The deployment can't be like that: {error}.") from None
-    if not 1 <= len(deployment.id) <= MAX_ID_CHARS:
-        raise ValueError(f"Expected an id of 1 to {MAX_ID_CHARS} characters.")
-    if not 1 <= deployment.session_duration_s <= MAX_DURATION_S or not 0 <= deployment.max_file_kb <= MAX_FILE_KB:
-        raise ValueError(
-            f"Expected 1 to {MAX_DURATION_S} seconds for a session, and 0 to {MAX_FILE_KB} kilobytes for a file."
-        )
-    return deployment
 
 
 def _ended_at(conversation: Conversation) -> datetime:

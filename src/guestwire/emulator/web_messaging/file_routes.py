@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from guestwire.emulator.deployment_switches import MAX_FILE_KB
 from guestwire.emulator.faults import FaultName
 from guestwire.emulator.http import ApiError, media_type, read_body
-from guestwire.emulator.org import DOWNLOADS_PATH, MAX_FILE_KB, Org
+from guestwire.emulator.org import DOWNLOADS_PATH, Org
 from guestwire.emulator.web_messaging.history_routes import refuse_by_fault
 from guestwire.emulator.web_messaging.service import WebMessaging
 from guestwire.emulator.web_messaging.uploads import UPLOADS_PATH, Upload, refusal_of
