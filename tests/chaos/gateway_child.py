@@ -29,9 +29,10 @@ from guestwire.gateway.relay import hub, outbox_pump, settling
 from guestwire.net.logs import configure_logging
 from guestwire.net.server import Server
 from guestwire.net.signals import stop_signals
-from guestwire.settings import GatewaySettings, ProviderSettings, Secret
+from guestwire.settings import EMULATED_DEPLOYMENT, Api, GatewaySettings, ProviderSettings, Secret
 from tests.chaos import ablations
 from tests.chaos.history import History
+from tests.chaos.minutes import quick_minutes
 
 __all__ = ["SETTLE_S", "Order", "Report"]
 
@@ -47,6 +48,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         log_file: Its session log.
         port: Where it listens.
         provider_url: Where its provider is.
+        api: What that speaks.
         history: Where hits are noted.
         point: Its fail-point; none if empty.
         hit: At which time the fail-point kills.
@@ -59,6 +61,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     log_file: str
     port: int
     provider_url: str
+    api: Api
     history: str
     point: str = ""
     hit: int = 0
@@ -96,9 +99,7 @@ async def serve(order: Order, report: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     settings = GatewaySettings(
-        provider=ProviderSettings(
-            base_url=order.provider_url, client_id="demo-client", client_secret=Secret("demo-secret")
-        ),
+        provider=_provider(order),
         log_file=Path(order.log_file),
         dev=True,  # the browser files as they are: nobody reads them here
         sessions_burst=10_000,
@@ -115,11 +116,21 @@ async def serve(order: Order, report: int) -> None:
     hub.TAKE_UP_PER_S = 200.0  # a life here is a second; of 16 chats all should be part of it
     outbox_pump.MESSAGES_PER_S = 60.0  # nor does anybody say 60 things in a minute here, but in a second
     settling.SETTLE_S, settling.READS_APART_S = SETTLE_S, SETTLE_S / 5
-    app = create_gateway(settings, fail_point=fail)
-    async with stop_signals() as stop, Server(app, port=order.port, graceful_s=2):
-        _write(report, Report(number=order.number, is_ready=True))
-        await stop.wait()
-        await drain(app)
+    with quick_minutes():
+        app = create_gateway(settings, fail_point=fail)
+        async with stop_signals() as stop, Server(app, port=order.port, graceful_s=2):
+            _write(report, Report(number=order.number, is_ready=True))
+            await stop.wait()
+            await drain(app)
+
+
+def _provider(order: Order) -> ProviderSettings:
+    if order.api == "web-messaging":
+        return ProviderSettings(api=order.api, base_url=order.provider_url, deployment_id=EMULATED_DEPLOYMENT)
+    secret = Secret("demo-secret")
+    return ProviderSettings(
+        api="guest-session", base_url=order.provider_url, client_id="demo-client", client_secret=secret
+    )
 
 
 def _child(order: Order, report: int) -> int:

@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 
+from guestwire.settings import Api
 from guestwire.testing import eventually
 from guestwire.testing.fault_proxy import Direction, FaultProxy
 from tests.chaos.checker import percentile
@@ -94,13 +95,14 @@ async def own_networks(world: World) -> AsyncIterator[list[FaultProxy]]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("api", ["guest-session", "web-messaging"])
 async def test_lost_connections_lose_and_double_nothing(
-    tmp_path: Path, chaos_long: bool, chaos_seed: int, figures: Callable[..., None]
+    tmp_path: Path, api: Api, chaos_long: bool, chaos_seed: int, figures: Callable[..., None]
 ) -> None:
     """0 lost, 0 doubled, 0 reordered, 0 gaps; who comes back has everything within a moment."""
-    count = 1000 if chaos_long else 60
+    count = 1000 if chaos_long else 30
     done: Counter[str] = Counter()
-    async with chaos_world(tmp_path, seed=chaos_seed) as world:
+    async with chaos_world(tmp_path, seed=chaos_seed, api=api) as world:
         await world.start_gateway()
         await world.invite(GUESTS, ping_s=PING_S, pong_s=PONG_S)
         plan = [KINDS[number % len(KINDS)] for number in range(count)]
@@ -112,14 +114,14 @@ async def test_lost_connections_lose_and_double_nothing(
                 for number, (guest, proxy) in enumerate(pairs):
                     troubles.create_task(trouble(guest, proxy, plan[number::GUESTS], done))
             verdict = await world.judge()
-    print(f"R-01: {verdict} {dict(done)}")  # noqa: T201 - shown when it fails
+    print(f"R-01 {api}: {verdict} {dict(done)}")  # noqa: T201 - shown when it fails
     assert verdict.anomalies == {}
     assert sum(done.values()) == count
     assert min(done[kind] for kind in KINDS) >= count // len(KINDS)
     assert verdict.fates.keys() == {"delivered"}
     assert verdict.missed == 0
     figures(
-        "R-01",
+        f"R-01 {api}",
         disconnects=count,
         resumes=verdict.resumes,
         accepted=verdict.acknowledged,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from guestwire.settings import Api
 from tests.chaos.gateways import free_port
 from tests.chaos.kills import CAPABLE, POINTS, kill_again_and_again, takeover
 from tests.chaos.world import chaos_world
@@ -20,14 +21,15 @@ SECOND_TABS = 4
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("provider", ["plain", "capable"])
+@pytest.mark.parametrize("provider", ["plain", "capable", "web-messaging"])
 async def test_kill_9_loses_and_doubles_nothing(
     tmp_path: Path, provider: str, chaos_long: bool, chaos_seed: int, figures: Callable[..., None]
 ) -> None:
     """0 lost, 0 doubled, 0 reordered, 0 gaps, at the provider and in every tab."""
-    each, at_random = (50, 100) if chaos_long else (3, 6)
+    each, at_random = (50, 100) if chaos_long else (2, 4)
     switches = {} if provider == "plain" else CAPABLE
-    async with chaos_world(tmp_path, seed=chaos_seed, switches=switches) as world:
+    api: Api = "web-messaging" if provider == "web-messaging" else "guest-session"
+    async with chaos_world(tmp_path, seed=chaos_seed, switches=switches, api=api) as world:
         first = await world.start_gateway()
         await world.invite(GUESTS, second_tabs=SECOND_TABS)
         world.cut_percent = 0.0 if provider == "plain" else 2.0

@@ -21,7 +21,7 @@ from guestwire.emulator.records import Conversation, Stage
 from guestwire.model.events import epoch_ms
 from guestwire.model.http import HttpRequest
 from guestwire.net.http import HttpClient
-from guestwire.settings import EmulatorSettings
+from guestwire.settings import Api, EmulatorSettings
 from guestwire.testing import eventually
 from guestwire.testing.fault_proxy import FaultProxy
 from tests.chaos.agent import Agent
@@ -30,6 +30,7 @@ from tests.chaos.gateway_child import SETTLE_S, Order
 from tests.chaos.gateways import Gateway, Gateways, free_port
 from tests.chaos.guest import Guest, Tab
 from tests.chaos.history import History, read_history
+from tests.chaos.minutes import quick_minutes
 
 __all__ = ["World", "chaos_world", "gateways_and_client"]
 
@@ -42,6 +43,7 @@ class World:
     Attributes:
         switches: The provider's, as the emulator has them.
         has_history: Whether it shows its messages later.
+        api: What it speaks.
     """
 
     def __init__(
@@ -58,13 +60,15 @@ class World:
         switches: Mapping[str, Mapping[str, int]],
         ablations: tuple[str, ...],
         options: Mapping[str, Any],
+        api: Api,
     ) -> None:
         self.rng = rng
         self.history = history
         self.emulator = emulator
         self.upstream = upstream
         self.gateways = gateways
-        self.has_history = "history" in switches
+        self.api = api
+        self.has_history = api == "web-messaging" or "history" in switches
         self._shows_too_late = False
         self.port = port
         self.guests: list[Guest] = []
@@ -72,7 +76,7 @@ class World:
         self.cut_percent = 0.0
         self._folder = folder
         self._client = client
-        self._has_ids = bool(switches.keys() & {"echo", "history"})
+        self._has_ids = self.has_history or "echo" in switches
         self._ablations = ablations
         self._options = options
         self._bursts = 0
@@ -103,6 +107,7 @@ class World:
             log_file=str(self._folder / "log" / "sessions.sqlite3"),
             port=self.port if port is None else port,
             provider_url=f"http://127.0.0.1:{self.upstream.port}",
+            api=self.api,
             history=str(self.history.path),
             point=point,
             hit=hit,
@@ -323,6 +328,7 @@ async def chaos_world(
     switches: Mapping[str, Mapping[str, int]] | None = None,
     ablations: tuple[str, ...] = (),
     shared: tuple[Gateways, HttpClient] | None = None,
+    api: Api = "guest-session",
     **options: Any,
 ) -> AsyncIterator[World]:
     """Set a world up, without a gateway.
@@ -333,6 +339,7 @@ async def chaos_world(
         switches: Capabilities and faults of the provider, by name.
         ablations: What is broken in its gateways.
         shared: `gateways_and_client` of several worlds at once.
+        api: What the provider speaks.
         options: Further settings of its gateways.
     """
     rng = Random(seed)
@@ -340,6 +347,7 @@ async def chaos_world(
     switches = switches or {}
     async with contextlib.AsyncExitStack() as stack:
         history = stack.enter_context(History(folder / "history.jsonl"))
+        stack.enter_context(quick_minutes())
         emulator = await stack.enter_async_context(Emulator(settings))
         upstream = await stack.enter_async_context(FaultProxy("127.0.0.1", emulator.port))
         if shared is None:
@@ -358,6 +366,7 @@ async def chaos_world(
             switches=switches,
             ablations=ablations,
             options=options,
+            api=api,
         )
         for name, params in switches.items():
             world.switch(name, **params)
