@@ -13,31 +13,84 @@ const LAST_PLACE = "\uffff";
 
 /** @typedef {{ key: string, row: Row }} Shown */
 
-/** What was worked out last for these rows. @type {WeakMap<Row[], { pending: Row[], replaced: string[], shown: Shown[] }>} */
-const KNOWN = new WeakMap();
+/** What was worked out last, to go on from: a long transcript is put in order once. */
+let known = { rows: /** @type {Row[]} */ ([]), replaced: /** @type {string[]} */ ([]), ordered: /** @type {Shown[]} */ ([]) };
+
+/** With more changes than these, all is worked out anew. */
+const FEW = 8;
 
 /**
  * What is to be read, in its order. A row's key is its own for as long as it is shown.
  *
  * @param {UiState} state
- * @returns {Shown[]} The same list for the same rows.
+ * @returns {Shown[]}
  */
 export function shownRows({ transcript, pending, replaced }) {
-  const known = KNOWN.get(transcript.rows);
-  if (known?.pending === pending.rows && known.replaced === replaced) return known.shown;
-  /** @type {Shown[]} */
-  const rows = [];
-  let index = 0;
-  for (const list of [transcript.rows, pending.rows]) {
-    for (const row of list) {
-      const clientId = row.kind === "message" ? row.clientId : undefined;
-      if (!clientId || !replaced.includes(clientId)) rows.push({ key: clientId ?? String(index), row });
-      index += 1;
-    }
+  const { rows } = transcript;
+  if (known.rows !== rows || known.replaced !== replaced) {
+    const ordered = (known.replaced === replaced && followed(rows)) || insertAll([], rows, 0, replaced);
+    known = { rows, replaced, ordered };
   }
-  const shown = inOrder(rows, ({ row }) => placeOf(row));
-  KNOWN.set(transcript.rows, { pending: pending.rows, replaced, shown });
-  return shown;
+  if (!pending.rows.length) return known.ordered;
+  return insertAll([...known.ordered], [...rows, ...pending.rows], rows.length, replaced);
+}
+
+/**
+ * What is known, with what has changed and come since.
+ *
+ * @param {Row[]} rows
+ * @returns {Shown[] | undefined} Undefined when that would be more work than to begin anew.
+ */
+function followed(rows) {
+  const { rows: before, replaced } = known;
+  if (!before.length || rows.length < before.length) return undefined;
+  const list = [...known.ordered];
+  let changes = rows.length - before.length;
+  for (let index = 0; index < before.length; index += 1) {
+    const old = before[index];
+    const row = rows[index];
+    if (row === old) continue;
+    changes += 1;
+    if (changes > FEW || keyOf(row, index) !== keyOf(old, index) || placeOf(row) !== placeOf(old)) return undefined;
+    const at = list.findLastIndex((shown) => shown.row === old);
+    if (at >= 0) list[at] = { key: list[at].key, row };
+  }
+  return insertAll(list, rows, before.length, replaced);
+}
+
+/**
+ * @param {Row} row
+ * @param {number} index
+ */
+function keyOf(row, index) {
+  return (row.kind === "message" && row.clientId) || String(index);
+}
+
+/**
+ * Put rows where the provider's order has them, if it is known; else they stand where they came.
+ *
+ * @param {Shown[]} list Is changed.
+ * @param {Row[]} rows
+ * @param {number} from The first of them.
+ * @param {string[]} replaced
+ */
+function insertAll(list, rows, from, replaced) {
+  for (let index = from; index < rows.length; index += 1) {
+    const row = rows[index];
+    const key = keyOf(row, index);
+    if (replaced.includes(key)) continue;
+    const own = placeOf(row);
+    let at = list.length;
+    // Before the first that stands higher: not far from the end, as a rule.
+    for (let other = at - 1; own !== undefined && other >= 0; other -= 1) {
+      const place = placeOf(list[other].row);
+      if (place === undefined) continue;
+      if (place <= own) break;
+      at = other;
+    }
+    list.splice(at, 0, { key, row });
+  }
+  return list;
 }
 
 /**
@@ -48,38 +101,6 @@ function placeOf(row) {
   if (row.kind !== "message" || row.seq === undefined) return undefined;
   const isOnItsWay = row.clientId !== undefined && (row.state === "accepted" || row.state === "waiting");
   return row.orderKey ?? (isOnItsWay ? LAST_PLACE : undefined);
-}
-
-/**
- * The provider's order where it is known: rows with a place in it stand by that place, the others where they came.
- *
- * @template Item
- * @param {Item[]} items In the order they came.
- * @param {(item: Item) => string | undefined} place
- * @returns {Item[]}
- */
-function inOrder(items, place) {
-  /** @type {Item[]} */
-  const ordered = [];
-  let last = "";
-  for (const item of items) {
-    const own = place(item);
-    if (own === undefined || own >= last) {
-      ordered.push(item);
-    } else {
-      // Before the first that stands higher: not far from the end, as a rule.
-      let at = ordered.length;
-      for (let index = at - 1; index >= 0; index -= 1) {
-        const other = place(ordered[index]);
-        if (other === undefined) continue;
-        if (other <= own) break;
-        at = index;
-      }
-      ordered.splice(at, 0, item);
-    }
-    if (own !== undefined && own > last) last = own;
-  }
-  return ordered;
 }
 
 /**

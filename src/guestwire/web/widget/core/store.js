@@ -10,7 +10,7 @@
 
 import { announce, hasEnded, INITIAL_STATE, timeAfter } from "./state.js";
 import { shownRows } from "./shown.js";
-import { applyEvent, EMPTY_TRANSCRIPT } from "./transcript.js";
+import { applyEvent, EMPTY_TRANSCRIPT, replay } from "./transcript.js";
 import { applyNetwork, applyStatus, sayTrouble } from "./trouble.js";
 import { passTime, TYPING_MS, watchDelivery, watchForAgents } from "./waits.js";
 
@@ -90,11 +90,13 @@ function apply(state, event, now) {
  */
 function applyToTranscript(state, event, now, isReplay = false) {
   const before = state.transcript;
+  // A replay makes the same rows longer.
+  const { length } = before.rows;
   const isPending = event.type === "message" && event.seq === undefined && isOwnInRelay(state, event);
-  const transcript = isPending ? before : handOver(beginAnew(before, applyEvent(before, event)), before, state.startsAt);
+  const transcript = isPending ? before : handOver(beginAnew(before, applyEvent(before, event), length), length, state.startsAt);
   /** @type {UiState} */
   let next = { ...state, transcript, pending: pendingAfter(state, event, isPending) };
-  if (before.status === "ended" && transcript.status !== "ended") next.startsAt = before.rows.length + 1;
+  if (before.status === "ended" && transcript.status !== "ended") next.startsAt = length + 1;
   if (event.type === "receipt" && event.retryAfter !== undefined) {
     next.waitingUntil = { ...state.waitingUntil, [event.clientId]: timeAfter(now, event.retryAfter) ?? now };
   }
@@ -116,8 +118,9 @@ function applyToTranscript(state, event, now, isReplay = false) {
     if (row?.kind === "message") next = announce(next, { what: event.status, text: row.text });
   }
   next = watchForAgents(next, event, now);
-  if (!isReplay) next = watchDelivery(next, event, now);
-  for (const row of transcript.rows.slice(before.rows.length)) {
+  if (isReplay) return next;
+  next = watchDelivery(next, event, now);
+  for (const row of transcript.rows.slice(length)) {
     if (row.kind === "notice") {
       next = announce(next, { what: row.notice, name: row.name });
     } else if (row.from !== "guest") {
@@ -134,24 +137,25 @@ function applyToTranscript(state, event, now, isReplay = false) {
  *
  * @param {Transcript} before
  * @param {Transcript} after
+ * @param {number} length Of the rows before.
  * @returns {Transcript}
  */
-function beginAnew(before, after) {
+function beginAnew(before, after, length) {
   if (before.status !== "ended" || after.status === "ended") return after;
-  return { ...after, rows: [...before.rows, NEW, ...after.rows.slice(before.rows.length)] };
+  return { ...after, rows: after.rows.toSpliced(length, 0, NEW) };
 }
 
 /**
  * Say that a person has taken over where a bot spoke before.
  *
  * @param {Transcript} after
- * @param {Transcript} before
+ * @param {number} length Of the rows before.
  * @param {number} startsAt
  * @returns {Transcript}
  */
-function handOver(after, before, startsAt) {
+function handOver(after, length, startsAt) {
   const last = after.rows.at(-1);
-  if (after.rows.length === before.rows.length || last?.kind !== "notice" || last.notice !== "joined") return after;
+  if (after.rows.length === length || last?.kind !== "notice" || last.notice !== "joined") return after;
   const index = after.rows.length - 1;
   const speaker = after.rows.slice(startsAt, index).findLast((row) => row.kind === "notice" || row.from !== "guest");
   if (speaker?.kind !== "message" || speaker.from !== "bot") return after;
@@ -210,11 +214,8 @@ function pendingAfter({ pending }, event, isPending) {
  */
 function reset(state, { isNewSession, events }, now) {
   const isCleared = events.at(-1)?.type === "conversation-update" && events.some(isClearing);
-  const rows = isCleared
-    ? []
-    : isNewSession
-    ? restart({ ...state, pending: EMPTY_TRANSCRIPT }).transcript.rows
-    : state.transcript.rows.slice(0, state.earlier);
+  const kept = isNewSession ? restart({ ...state, pending: EMPTY_TRANSCRIPT }).transcript.rows : state.transcript.rows.slice(0, state.earlier);
+  const rows = isCleared ? [] : kept;
   /** @type {UiState} */
   let next = {
     ...state,
@@ -224,7 +225,7 @@ function reset(state, { isNewSession, events }, now) {
     pending: EMPTY_TRANSCRIPT,
     waitingSince: undefined,
   };
-  for (const inner of events) next = applyToTranscript(next, inner, now, true);
+  next = replay(next, events, (current, inner) => applyToTranscript(current, inner, now, true), ({ transcript }) => transcript.rows);
   next = watchDelivery(next, { type: "conversation-update" }, now);
   const { announcements, isAtEnd, unread } = state;
   return { ...next, announcements, isAtEnd, unread };

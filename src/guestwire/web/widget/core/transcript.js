@@ -21,6 +21,30 @@ const RANK = { queued: 0, sent: 1, accepted: 2, waiting: 3, unconfirmed: 4, fail
 /** Where the newest rows find the messages by their ids. @type {WeakMap<Row[], Map<string, number>>} */
 const PLACES = new WeakMap();
 
+/** Rows that nobody else has seen yet: they are filled in place. @type {WeakSet<Row[]>} */
+const OWNED = new WeakSet();
+
+/**
+ * Fold in many events at once, in time that grows with their number only.
+ *
+ * @template Value
+ * @param {Value} value
+ * @param {ChatEvent[]} events
+ * @param {(value: Value, event: ChatEvent) => Value} apply
+ * @param {(value: Value) => Row[]} rowsOf Made for this; what `apply` returns may be the same ones, longer.
+ * @returns {Value}
+ */
+export function replay(value, events, apply, rowsOf) {
+  let next = value;
+  for (const event of events) {
+    const rows = rowsOf(next);
+    OWNED.add(rows);
+    next = apply(next, event);
+    OWNED.delete(rows);
+  }
+  return next;
+}
+
 /**
  * Fold in one event. Events that don't show in a transcript return the same object.
  *
@@ -180,6 +204,11 @@ function isAbove(fate, other) {
  */
 function withRow(rows, index, row) {
   const places = placesOf(rows);
+  if (OWNED.has(rows)) {
+    rows[index] = row;
+    note(places, row, index);
+    return rows;
+  }
   // They go with the newest rows: who goes on from older ones makes them anew.
   PLACES.delete(rows);
   const next = index < rows.length ? rows.with(index, row) : [...rows, row];

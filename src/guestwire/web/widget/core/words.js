@@ -97,7 +97,8 @@ export class Words {
   /** @param {number} bytes */
   size(bytes) {
     const [unit, by] = bytes < 1000 ? ["byte", 1] : bytes < 1e6 ? ["kilobyte", 1000] : ["megabyte", 1e6];
-    const style = /** @type {const} */ ({ style: "unit", unit, maximumFractionDigits: by === 1e6 ? 1 : 0 });
+    const unitDisplay = by === 1 ? "long" : "short";
+    const style = /** @type {const} */ ({ style: "unit", unit, unitDisplay, maximumFractionDigits: by === 1e6 ? 1 : 0 });
     return new Intl.NumberFormat(this.lang, style).format(bytes / Number(by));
   }
 
