@@ -29,6 +29,7 @@ class ScriptedProvider:
         self.checks: list[Response | None] = []
         self.upgrades: list[Refusal] = []
         self.calls: list[str] = []
+        self.bodies: list[object] = []
         self.frames: list[str] = []
         self.greet: Callable[[Socket], None] = lambda _socket: None
         self.session_body = b'{"sessionId":"s","token":"session-token","expiresIn":60}'
@@ -51,6 +52,7 @@ class ScriptedProvider:
 
     async def session(self, request: Request) -> Response:
         self.calls.append(f"session {request.headers['authorization']}")
+        self.bodies.append(await request.json())
         return await self._take(self.sessions, Response(self.session_body))
 
     async def check(self, request: Request) -> Response:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from starlette.responses import RedirectResponse, Response
 
 import guestwire
@@ -22,7 +24,6 @@ from guestwire.gateway import create_gateway, serve
 from guestwire.model.http import HttpAnswer, HttpRequest
 from guestwire.model.secret import Secret
 from guestwire.net.http import HttpClient
-from guestwire.net.logs import configure_logging
 from guestwire.net.server import Server
 from guestwire.settings import GatewaySettings, ProviderSettings
 from guestwire.testing import FakeClock
@@ -71,17 +72,6 @@ async def scripted(
         gateway_for(provider.settings(answer_timeout_s=answer_timeout_s), **options) as browser,
     ):
         yield browser, provider
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    root, ours = logging.getLogger(), logging.getLogger("guestwire")
-    before = root.handlers[:], root.level, ours.level
-    stream = io.StringIO()
-    configure_logging("json", "debug", stream=stream)
-    yield stream
-    root.handlers[:], root.level, ours.level = before[0], before[1], before[2]
-    ours.setLevel(before[2])
 
 
 def problem(answer: HttpAnswer) -> str:
@@ -158,6 +148,24 @@ async def test_bad_bodies_never_reach_the_provider(body: bytes, content_type: st
         answer = await browser.create(body, content_type=content_type or "x")
         assert problem(answer) == code
         assert provider.calls == []
+
+
+async def test_the_sites_word_counts_in_direct_mode_too() -> None:
+    """The provider gets what the site signed; signing in there is nobody's to pass on."""
+    secret = "canary-1dentity-secret-of-32-bytes"
+    claims = {"exp": int(time.time()) + 60, "name": "Ada"}
+    token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret))
+    async with scripted(identity_secret=Secret(secret)) as (browser, provider):
+        answer = await browser.create(json.dumps({"name": "Mallory", "identity": token}).encode())
+        assert answer.status == 200
+        assert provider.bodies == [{"name": "Ada"}]
+        called = len(provider.calls)
+        answer = await browser.create(json.dumps({"identity": token[:-4]}).encode())
+        assert problem(answer) == "identity-refused"
+        grant = {"code": "c", "redirectUri": "https://www.example.com/cb"}
+        answer = await browser.create(json.dumps({"authorization": grant}).encode())
+        assert problem(answer) == "refused-by-deployment"
+        assert len(provider.calls) == called
 
 
 async def test_a_body_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +281,7 @@ async def test_preflight() -> None:
             )
             assert answer.status == 204
             assert answer.headers["access-control-allow-origin"] == "https://shop.example"
-            assert answer.headers["access-control-allow-headers"] == "Authorization, Content-Type, Idempotency-Key"
+            assert answer.headers["access-control-allow-headers"] == "Authorization, Content-Type, Filename, Idempotency-Key"
             assert "POST" in answer.headers["access-control-allow-methods"]
             refused = await browser.ask(
                 "OPTIONS", path, origin="https://evil.example", access_control_request_method="POST"

@@ -485,6 +485,9 @@ class Tab:
     def show_volatile(self, frame: VolatileFrame, after: int) -> None:
         self.shown.append(frame)
 
+    def show_session(self, frame: str, after: int) -> None:
+        raise AssertionError
+
     def session_ended(self, at_seq: int) -> None:
         raise AssertionError
 

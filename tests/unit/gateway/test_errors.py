@@ -17,7 +17,7 @@ from guestwire.errors import (
     SessionRefused,
     TimedOut,
 )
-from guestwire.gateway.errors import BUSY_RETRY_S, upstream_problem
+from guestwire.gateway.errors import BUSY_RETRY_S, Problem, guests_problem, upstream_problem
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,25 @@ def test_each_error_has_its_code(error: ChatError, code: str, retry_after_s: flo
 def test_an_expired_session_is_passed_on() -> None:
     error = SessionExpired()
     assert upstream_problem(error) is error
+
+
+@pytest.mark.parametrize(
+    "error, code",
+    [
+        (ChatError(code="attachment-type"), "attachment-type"),
+        (ChatError(code="attachments-off"), "attachments-off"),
+        (ChatError(code="upstream-busy"), "upstream-busy"),
+        (RateLimited(retry_after_s=3), "rate-limited"),
+        (ChatError(code="sign-in-needed"), "sign-in-needed"),
+        (ChatError(code="read-only"), "read-only"),
+        (Problem(code="bad-request"), "bad-request"),
+        (SessionExpired(), "upstream-invalid"),
+        (ChatError(code="session-expired"), "upstream-invalid"),
+        (OAuthRefused(), "upstream-auth-failed"),
+        (ConnectionLost(), "upstream-unreachable"),
+        (ChatError(code="internal"), "upstream-invalid"),
+    ],
+)
+def test_what_a_guest_asked_the_provider_for(error: ChatError, code: str) -> None:
+    """Its reasons are passed on, its troubles are not; the end of its session is not the end of ours."""
+    assert guests_problem(error).code == code
