@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -121,9 +121,10 @@ async def running_stack(
         emulator = await stack.enter_async_context(Emulator(settings))
         uplink = await stack.enter_async_context(FaultProxy("127.0.0.1", urlsplit(emulator.url).port or 0))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="guestwire-browser-"))
-        provider = emulator_provider(settings, emulator.url, api)
+        provider = emulator_provider(settings, emulator.url, "guest-session" if mode == "direct" else api)
         if mode == "relay":
-            provider = replace(provider, socket_url=f"ws://127.0.0.1:{uplink.port}/ws")
+            sockets = f"ws://127.0.0.1:{uplink.port}"
+            provider = replace(provider, messaging_url=sockets, socket_url=f"{sockets}/ws")
         gateway_settings = GatewaySettings(
             **{
                 "provider": provider,
@@ -144,10 +145,30 @@ async def running_stack(
         yield running
 
 
+@pytest.fixture(params=["web-messaging", "guest-session"])
+def api(request: pytest.FixtureRequest) -> Api:
+    """What gateway and emulator speak with each other: the guest must not notice."""
+    return cast(Api, request.param)
+
+
 @pytest.fixture
-async def stack() -> AsyncIterator[Stack]:
-    """In relay mode."""
-    async with running_stack() as running:
+async def stack(api: Api) -> AsyncIterator[Stack]:
+    """In relay mode, with both APIs."""
+    async with running_stack(api=api) as running:
+        yield running
+
+
+@pytest.fixture
+async def guest_session_stack() -> AsyncIterator[Stack]:
+    """In relay mode, for what only a provider with the tutorial's API does."""
+    async with running_stack(api="guest-session") as running:
+        yield running
+
+
+@pytest.fixture
+async def web_messaging_stack() -> AsyncIterator[Stack]:
+    """In relay mode, for what only Web Messaging has."""
+    async with running_stack(api="web-messaging") as running:
         yield running
 
 
@@ -158,10 +179,11 @@ async def direct_stack() -> AsyncIterator[Stack]:
         yield running
 
 
-@pytest.fixture(params=["relay", "direct"])
+@pytest.fixture(params=["web-messaging", "guest-session", "direct"])
 async def either_stack(request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
-    """In both modes, one after the other."""
-    async with running_stack(mode=request.param) as running:
+    """In both modes, and in relay mode with both APIs, one after the other."""
+    how = {"mode": "direct"} if request.param == "direct" else {"api": request.param}
+    async with running_stack(**how) as running:
         yield running
 
 
