@@ -47,6 +47,7 @@ export const en = {
   },
 
   link: {
+    label: "Connection",
     lost: "The connection to the emulator is lost. You can go on writing; nothing is sent until it is back.",
     /** @param {string} seconds */
     retryIn: (seconds) => `Next try in ${seconds} s.`,
@@ -293,6 +294,7 @@ export const en = {
   },
 
   problem: {
+    label: "Refusal",
     dismiss: "Dismiss",
     byCode: /** @type {Record<string, string>} */ ({
       "not-found": "The emulator no longer knows this. It may have been reset: choose another conversation in the list.",

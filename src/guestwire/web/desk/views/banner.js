@@ -18,7 +18,7 @@ export function createLinkBanner(words, { onRetryNow }) {
   const text = h("span");
   const countdown = h("span", { class: "countdown" });
   const retry = button(words.link.retryNow, "normal");
-  const element = h("div", { class: "banner banner-link", hidden: true }, icon("fault"), h("p", {}, text, " ", countdown), retry);
+  const element = h("section", { class: "banner banner-link", "aria-label": words.link.label, hidden: true }, icon("fault"), h("p", {}, text, " ", countdown), retry);
   onPress(retry, onRetryNow);
   return {
     element,
@@ -41,7 +41,7 @@ export function createLinkBanner(words, { onRetryNow }) {
 export function createProblemBanner(words, { onDismiss }) {
   const text = h("p");
   const dismiss = iconButton("close", words.problem.dismiss);
-  const element = h("div", { class: "banner banner-problem", hidden: true }, icon("fault"), text, dismiss);
+  const element = h("section", { class: "banner banner-problem", "aria-label": words.problem.label, hidden: true }, icon("fault"), text, dismiss);
   onPress(dismiss, onDismiss);
   return {
     element,

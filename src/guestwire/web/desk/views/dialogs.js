@@ -105,8 +105,10 @@ export function askForText({ title, text, label, value, type, confirm }, onConfi
 
 /** @param {string} title @param {...Node} children */
 export function openDialog(title, ...children) {
-  // The title takes the focus: a long dialog starts at its top, and Enter by habit confirms nothing.
-  const heading = h("h2", { id: "dialog-title", tabindex: -1, autofocus: true }, title);
+  // The title takes the focus where nothing else asks for it: a long dialog starts at its top, and Enter by habit
+  // confirms nothing.
+  const asks = children.some((one) => one instanceof Element && one.querySelector("[autofocus]"));
+  const heading = h("h2", { id: "dialog-title", tabindex: -1, autofocus: !asks }, title);
   const dialog = h("dialog", { class: "dialog", "aria-labelledby": heading.id }, heading, ...children);
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close();
