@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from dataclasses import replace
@@ -392,9 +393,14 @@ async def test_signing_in_comes_before_the_answer(tmp_path: Path) -> None:
         assert isinstance(upstream, RichUpstream)
         assert upstream.signed_in is not None
         assert upstream.signed_in.code.reveal() == "canary-c0de"
+        made = json.loads(answer.body)
+        tab = await Guest(world, made["sessionId"], made["token"], made).open()
+        upstream = upstream_of(Guest(world, session_id, "", {}))
         upstream.signed_in = None
-        again = await world.ask("POST", SESSIONS, body, idempotency_key=key)
-        assert json.loads(again.body)["sessionId"] == session_id
+        both = [world.ask("POST", SESSIONS, body, idempotency_key=key) for _ in range(2)]
+        for again in await asyncio.gather(*both):
+            assert json.loads(again.body)["sessionId"] == session_id
+        assert await silent(tab) in ([], ["session"])
         assert all(up.signed_in is None for up in world.upstreams.values() if isinstance(up, RichUpstream))
         await world.stop()
     for file in (tmp_path / "log").iterdir():

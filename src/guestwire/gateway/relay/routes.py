@@ -119,8 +119,7 @@ class RelayRoutes:
         session = await self._hub.open(sid)
         try:
             with session.in_use():
-                if not session.provider_ref:  # the same request again
-                    await session.upstream.sign_in()
+                await session.sign_in()
         except ChatError as error:
             await self._log.erase(sid)
             self._hub.gone(session)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from guestwire.errors import ERRORS, ChatError, LocalProtocolError, LogUnavailable, MessageRejected
+from guestwire.errors import ERRORS, ChatError, LocalProtocolError, LogUnavailable, MessageRejected, SessionGone
 from guestwire.gateway.log import NewRecord, Outgoing, SessionLog, SessionRow, SessionState
 from guestwire.gateway.relay import bodies
 from guestwire.gateway.relay.attachment_links import AttachmentLinks, FileRef
@@ -408,6 +408,21 @@ class RelaySession:
         file = await self._upstream.attach(upload)
         ref = FileRef(sid=self.sid, id=file.id, url=file.url, name=upload.name, mime=upload.file_type)
         return file, self._links.path(ref)
+
+    async def sign_in(self) -> None:
+        """Have the provider take what the guest signed in with; does nothing when it has: the code is good once.
+
+        Raises:
+            ChatError: It was refused, or nobody knows; see `Upstream.sign_in`.
+            SessionGone: The session was erased.
+            LogUnavailable: Nobody can say.
+        """
+        async with self._restarting:
+            row = await self._log.get(self.sid)
+            if row is None:
+                raise SessionGone
+            if not row.provider_ref:
+                await self._upstream.sign_in()
 
     def session_frame(self) -> str | None:
         """Return what a browser is told about the provider's session at its welcome; None for nothing."""
