@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, expect
 
 from guestwire.emulator.records import DeploymentRecord
 from guestwire.testing.eventually import eventually
@@ -284,7 +284,8 @@ DROP = """(element, [name, type, text, kind]) => {
   const basics = { bubbles: true, cancelable: true };
   const pasted = () => new ClipboardEvent("paste", { clipboardData: data, ...basics });
   const dragged = (name) => new DragEvent(name, { dataTransfer: data, ...basics });
-  for (const event of kind === "paste" ? [pasted()] : [dragged("dragover"), dragged("drop")]) element.dispatchEvent(event);
+  const events = kind === "paste" ? [pasted()] : [dragged("dragover"), dragged("drop")];
+  for (const event of events) element.dispatchEvent(event);
 }"""
 
 
@@ -295,7 +296,7 @@ async def test_files_by_button_paste_and_drop(world: World, open_page: OpenPage)
     waiting = page.get_by_role("list", name="Files to send")
     async with page.expect_file_chooser() as chooser:
         await page.get_by_role("button", name="Attach files").click()
-    await (await chooser.value).set_files([{"name": "door.png", "mimeType": "image/png", "buffer": PICTURE}])
+    await (await chooser.value).set_files(FilePayload(name="door.png", mimeType="image/png", buffer=PICTURE))
     await desk.composer().evaluate(DROP, ["pasted.txt", "text/plain", "pasted", "paste"])
     await page.locator("#conversation").evaluate(DROP, ["Tür & Tor.txt", "text/plain", "dropped", "drop"])
     await expect(waiting.locator("[data-state=ready]")).to_have_count(3)

@@ -8,6 +8,7 @@
 
 import { answeredForm, isQuestion } from "../core/answers.js";
 import { hasMarkdown } from "../core/selectors.js";
+import { imageUrl } from "../core/text.js";
 import { createAnswer } from "./answer.js";
 import { miniature } from "./content.js";
 import { h, setAttribute, setText } from "./dom.js";
@@ -39,7 +40,7 @@ export function createRow(row, model, conversation, onShow) {
     h(
       "header",
       { class: "said-head" },
-      entry.from === "bot" && icon("bot"),
+      face(entry),
       h("span", { class: "said-name", dir: "auto" }, name),
       entry.authenticated && h("span", { class: "said-mark", title: words.guest.signedInMark }, icon("lock"), h("span", { class: "visually-hidden" }, words.guest.signedInMark)),
       time,
@@ -50,6 +51,16 @@ export function createRow(row, model, conversation, onShow) {
     row.isPending && h("p", { class: "said-state" }, words.conversation.sending),
     isQuestion(entry) && h("p", { class: "said-state said-answered", hidden: true }, icon("check"), words.content.answered),
   );
+}
+
+/** @param {Entry} entry @returns {Node | false} The sender's picture, as the guest sees it; a bot is marked without one, too. */
+function face({ from, avatar }) {
+  const url = imageUrl(avatar);
+  const mark = from === "bot" && icon("bot");
+  if (url === undefined) return mark;
+  const image = h("img", { class: "said-face", alt: "", referrerpolicy: "no-referrer", src: url });
+  image.addEventListener("error", () => image.replaceWith(...(mark ? [mark] : [])), { once: true });
+  return image;
 }
 
 /** @param {HTMLElement} node @param {Row} row @param {Model} model @param {ReadonlySet<string>} answered Ids of questions. */
