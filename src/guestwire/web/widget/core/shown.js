@@ -133,7 +133,8 @@ export function composerMode(state) {
  * @param {UiState} state
  */
 export function reasonOf({ terms, transcript }) {
-  return terms.readOnly ? "read-only" : (transcript.reason ?? "");
+  const { reason = "" } = transcript;
+  return terms.readOnly && reason !== "cleared" ? "read-only" : reason;
 }
 
 /**

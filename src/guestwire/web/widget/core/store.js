@@ -77,7 +77,10 @@ function apply(state, event, now) {
     case "time-passed":
       return passTime(state, now);
     default:
-      return applyToTranscript(state, event, now);
+      // Whoever was connected while it was cleared sees it go too.
+      return isClearing(event)
+        ? sayCleared(reset(state, { type: "reset", isNewSession: false, events: [event] }, now), state)
+        : applyToTranscript(state, event, now);
   }
 }
 
@@ -213,7 +216,7 @@ function pendingAfter({ pending }, event, isPending) {
  * @returns {UiState}
  */
 function reset(state, { isNewSession, events }, now) {
-  const isCleared = events.at(-1)?.type === "conversation-update" && events.some(isClearing);
+  const isCleared = events.some(isClearing);
   const kept = isNewSession ? restart({ ...state, pending: EMPTY_TRANSCRIPT }).transcript.rows : state.transcript.rows.slice(0, state.earlier);
   const rows = isCleared ? [] : kept;
   /** @type {UiState} */

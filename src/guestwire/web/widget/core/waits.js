@@ -16,6 +16,9 @@ export const UNATTENDED_AFTER_MS = 30_000;
 /** A message that is kept for so long and not passed on needs a word. */
 export const STUCK_AFTER_MS = 5_000;
 
+/** Content that waits for the guest's choice. */
+const QUESTIONS = new Set(["QuickReply", "QuickReplyV2", "ButtonResponse", "Card", "Carousel", "DatePicker", "ListPicker", "Form"]);
+
 /** Reasons that mean at once what `UNATTENDED_AFTER_MS` of silence means. */
 const UNATTENDED_REASONS = new Set(["no-agents", "flow-unpublished"]);
 
@@ -36,9 +39,9 @@ export function watchForAgents(state, event, now) {
   }
   const isMessage = event.type === "message";
   const isSignOfLife = isMessage && event.from !== "guest";
-  if (isSignOfLife && event.content?.some(({ contentType }) => contentType === "QuickReply")) {
-    return { ...state, waitingSince: undefined, isUnattended: false };
-  }
+  const last = state.transcript.rows.findLast((row) => row.kind === "message");
+  const isAsked = last?.kind === "message" && last.from !== "guest" && last.content?.some(({ contentType }) => QUESTIONS.has(contentType));
+  if (isAsked && !(isMessage && !isSignOfLife)) return { ...state, waitingSince: undefined, isUnattended: false };
   const isBeginning = state.waitingSince === undefined && (isMessage || event.type === "conversation-update");
   if (!isSignOfLife && !isBeginning) return state;
   return { ...state, waitingSince: now, isUnattended: false };
