@@ -103,7 +103,8 @@ def check_message(body: dict[str, Any], *, is_answer: bool = False) -> None:
     content = body.get("content", [])
     for item in content:
         name, required = CONTENT[item["contentType"]]
-        _members(item[name], required, item)
+        if item["contentType"] != "Form" or body["direction"] == "Outbound":
+            _members(item[name], required, item)
         check = _CHECKS.get(item["contentType"])
         if check is not None:
             check(item[name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import Any
 
 import pytest
@@ -152,3 +153,80 @@ def test_offers_of_video_are_nothing(site: Site) -> None:
     site.send("c1", "onMessage", message={"type": "Event", "events": [event]})
     assert len(line.frames) == 1
     assert site.org.conversations == {}
+
+
+JUNK: tuple[object, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    "",
+    "x" * 5000,
+    "\ud800",
+    "\0",
+    [],
+    {},
+    [[[]]],
+    {"a": {}},
+    "Attachment",
+    "Join",
+)
+
+FRAMES: tuple[dict[str, Any], ...] = (
+    {"action": "configureSession", "deploymentId": "d1", "startNew": True},
+    {"action": "configureAuthenticatedSession", "deploymentId": "d1", "data": {"code": "x"}},
+    {
+        "action": "onMessage",
+        "message": {
+            "type": "Structured",
+            "text": "everything",
+            "content": [{"contentType": "Form", "form": {"response": [{"id": "n", "component": {}}]}}],
+            "metadata": {"parentMessageId": "y"},
+            "channel": {"metadata": {"customAttributes": {"name": "n"}}},
+        },
+    },
+    {"action": "onMessage", "message": {"content": [{"contentType": "Attachment", "attachment": {"id": "a"}}]}},
+    {
+        "action": "onMessage",
+        "message": {
+            "type": "Event",
+            "events": [
+                {"eventType": "Presence", "presence": {"type": "Join"}},
+                {"eventType": "Presence", "presence": {"type": "Clear"}},
+                {"eventType": "Typing", "typing": {"type": "On", "duration": 1}},
+            ],
+        },
+    },
+    {"action": "onAttachment", "fileName": "a.png", "fileType": "image/png", "fileSize": 3, "attachmentId": "a"},
+    {"action": "getAttachment", "attachmentId": "a"},
+    {"action": "getJwt"},
+    {"action": "closeSession", "closeAllConnections": True},
+)
+
+
+def spoilt(value: object, draw: Random) -> object:
+    """Return a frame with parts of it missing, doubled, or something else."""
+    if draw.random() < 0.06:
+        return draw.choice(JUNK)
+    if isinstance(value, dict):
+        return {name: spoilt(part, draw) for name, part in value.items() if draw.random() > 0.03}
+    if isinstance(value, list):
+        return [spoilt(part, draw) for part in value] * draw.choice((1, 1, 2))
+    return value
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_frame_of_a_guest_breaks_the_org(scene: Scene, seed: int) -> None:
+    """Whatever it holds: it is understood, refused or nothing, and the guest goes on."""
+    site, draw = Site(scene), Random(seed)
+    lines = {name: site.guest(name, token=draw.choice(("t1", "t2"))) for name in "abcd"}
+    for _ in range(400):
+        frame = spoilt(draw.choice(FRAMES), draw)
+        if isinstance(frame, dict):
+            frame = {"token": draw.choice(("t1", "t2")), "tracingId": "t", **frame}
+        site.service.frame_received(draw.choice("abcd"), json.dumps(frame), BASE)
+        site.org.clock.advance(draw.choice((0.0, 5.0)))
+    site.org.clock.advance(60)
+    site.send("a", "configureSession", token="new", deploymentId="d1")
+    assert lines["a"].frames[-1]["body"]["connected"] is True

@@ -23,7 +23,7 @@ from typing import TypeAlias, assert_never
 
 from msgspec import structs
 
-from guestwire.model.content import Attachment, ContentItem
+from guestwire.model.content import Attachment, ContentItem, misfit, parse_content
 from guestwire.model.content import attachment as attachment_item
 from guestwire.model.secret import Secret
 from guestwire.model.times import format_time
@@ -65,6 +65,7 @@ from guestwire.protocols.web_messaging.wire import (
     MessageBody,
     MessageKind,
     OutboundFrame,
+    PresenceBody,
     PresignedUrlResponse,
     SessionResponse,
 )
@@ -629,7 +630,9 @@ class WebMessagingProvider:
     ) -> None:
         tracing_id = command.tracing_id
         problem: tuple[int, str] | None = None
-        if command.kind == "Clear":
+        if command.kind not in _PRESENCES:
+            problem = (400, "no presence that a guest may have")
+        elif command.kind == "Clear":
             if not session.deployment.allows_clear:
                 problem = (403, "Conversation Clear is not allowed by the configuration")
         elif session.read_only:
@@ -639,7 +642,8 @@ class WebMessagingProvider:
         if problem is not None:
             line.write(answers.refusal(*problem, tracing_id=tracing_id))
             return
-        body = self._echo(session, command.message, (), now)
+        event = EventBody(event_type="Presence", presence=PresenceBody(type=command.kind))
+        body = self._echo(session, structs.replace(command.message, events=(event,)), (), now)
         self._accept(session, body, command.attributes, now, tracing_id)
         if command.kind == "Clear":
             self._tell_all(session, answers.cleared())
@@ -862,8 +866,18 @@ def _message_problem(session: ServedSession, message: GuestMessage, command: Sen
         message.text or message.content or command.attachment_ids
     ):
         return 400, "the message says nothing"
+    items = parse_content(message.content)
+    if message.content is not None and (not isinstance(message.content, list) or len(items) != len(message.content)):
+        return 400, "content is a list of objects with a contentType"
+    for item in items:
+        if (why := misfit(item)) is not None:
+            # Its echo, and every page of the history that has it, would be lost to one client (§7.3).
+            return 400, f"the content {item.kind} does not fit: {why}"
     return None
 
+
+_PRESENCES = frozenset({"Join", "Disconnect", "Clear", "SignIn"})
+"""Those that the vendor's mobile SDK can read; with any other it loses the frame (§4.6)."""
 
 _FILE_NUMBERS = {
     "attachments-off": 4000,

@@ -654,3 +654,31 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     org.provider.expire(Secret(OTHER))
     assert org.configure("c3")["body"]["newSession"] is True
     assert org.configure("c4", token=OTHER)["code"] == 4006
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"contentType": "ButtonResponse", "buttonResponse": {"type": "QuickReply"}},
+        {"contentType": "Form"},
+        {"contentType": "Attachment", "attachment": {"id": 5}},
+        {"contentType": 5},
+        "no object",
+    ],
+)
+def test_content_that_does_not_fit(item: object) -> None:
+    """Refused, because its echo would be lost to the mobile SDK; kinds that nobody knows are said back as they came."""
+    org = configured()
+    (refused,) = org.say("x", content=[item])
+    assert (refused["code"], refused["class"]) == (400, "string")
+    odd = {"contentType": "Story", "story": 5}
+    assert org.say("x", content=[odd])[0]["body"]["content"] == [odd]
+
+
+def test_presences() -> None:
+    """One that the mobile SDK can't read is refused; of several events in a frame each is said back by itself."""
+    org = configured()
+    assert org.presence("SessionExpired")[0]["code"] == 400
+    join = {"eventType": "Presence", "presence": {"type": "Join"}}
+    (echo,) = org.ask("c1", "onMessage", message={"type": "Event", "events": [join, {"eventType": "Presence"}]})
+    assert echo["body"]["events"] == [join]
