@@ -25,7 +25,7 @@ from guestwire.model.http import HttpAnswer, HttpRequest
 from guestwire.model.secret import Secret
 from guestwire.net.http import HttpClient
 from guestwire.net.server import Server
-from guestwire.settings import GatewaySettings, ProviderSettings
+from guestwire.settings import EMULATED_DEPLOYMENT, GatewaySettings, ProviderSettings
 from guestwire.testing import FakeClock
 from tests.integration.scripted_provider import CANARY, ScriptedProvider
 
@@ -457,6 +457,18 @@ async def test_missing_credentials_are_found_at_the_start() -> None:
     settings = GatewaySettings(provider=ProviderSettings(), mode="direct")
     with pytest.raises(ConfigError, match="client_id"):
         await Server(create_gateway(settings)).__aenter__()
+
+
+async def test_web_messaging_needs_a_deployment_and_nothing_else() -> None:
+    settings = GatewaySettings(provider=ProviderSettings(api="web-messaging"))
+    with pytest.raises(ConfigError, match="deployment_id is not set"):
+        await Server(create_gateway(settings)).__aenter__()
+
+
+def test_web_messaging_has_no_direct_mode() -> None:
+    provider = ProviderSettings(deployment_id=EMULATED_DEPLOYMENT)
+    with pytest.raises(ConfigError, match="Set mode to relay"):
+        create_gateway(GatewaySettings(provider=provider, mode="direct"))
 
 
 async def test_serve_announces_and_ends_at_a_signal(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
