@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { GuestSessionClient, RejectedError } from "../../src/guestwire/web/widget/core/connection.js";
+import { GuestSessionClient } from "../../src/guestwire/web/widget/core/connection.js";
+import { RejectedError } from "../../src/guestwire/web/widget/core/effects.js";
 import { CLOSE_CODES, ERRORS, STATES, STATUS_OF } from "../../src/guestwire/web/widget/core/tables.js";
 
 /** @param {string[]} [extensions] */

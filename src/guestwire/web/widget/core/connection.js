@@ -14,38 +14,17 @@
  */
 
 /** @import { ChatEvent, ConnectionStatus, ContentItem, Session, StatusError, Unsent } from "./types.js" */
+/** @import { Effect } from "./effects.js" */
 /** @import { Outcome, Seen } from "./relay.js" */
 
 import { decodeFrame, MAX_TEXT_BYTES, utf8Length } from "./decode.js";
+import { RejectedError } from "./effects.js";
+import { Outbox } from "./outbox.js";
 import { Position, RelayLink } from "./relay.js";
-import { TokenBucket } from "./token-bucket.js";
 import { CLOSE_CODES, ERRORS, STATES, STATUS_OF } from "./tables.js";
-
-/**
- * What the shell is to do. `authenticate` and `create-session` are answered with `authenticated` and `sessionCreated`,
- * `open-socket` with `opened` or `closed`, `check-session` with `stillValid`, each of them else with `attemptFailed`; `send-frame` with `sent` when it has a `clientId`; `close-socket`, which is for the spare too, with nothing.
- *
- * @typedef {{ type: "authenticate" } | { type: "create-session" } | { type: "open-socket", session: Session }
- *   | { type: "check-session", session: Session } | { type: "send-frame", text: string, clientId?: string }
- *   | { type: "close-socket", code: number }} PlainEffect
- *
- * In relay mode also: `open-spare` is answered like `open-socket`, with `isSpare`; `swap-sockets` closes the first socket
- * and puts the spare in its place. What is to be remembered outlives the page; only the session is shared by all of the
- * guest's tabs at once, and is forgotten only while it still has that token.
- *
- * @typedef {PlainEffect | { type: "open-spare", session: Session } | { type: "send-frame", text: string, isSpare: true }
- *   | { type: "swap-sockets" } | { type: "close-spare" }
- *   | { type: "remember-session", session: Session } | { type: "forget-session", token: string }
- *   | { type: "remember-seen", sessionId: string, seen: Seen }
- *   | { type: "remember-message", message: Unsent } | { type: "forget-message", clientId: string }} Effect
- */
 
 /** A connection that lived this long was healthy: back-off and the one new session are granted afresh. */
 const HEALTHY_AFTER_S = 30;
-
-/** A flush is paced below what a provider takes (thirty frames in 3 s), because it drops what is over that. */
-const FRAMES_PER_S = 8;
-const BURST_FRAMES = 6;
 
 /** A provider that has not closed this long after `ended` is not going to; we close then. */
 const CLOSED_AFTER_END_S = 5;
@@ -61,32 +40,13 @@ const REFUSED_FOR_S = 5;
 
 const START_NEW = '{"type":"start-new"}';
 
-/** The guest may not do that now, or not with that; `code` is a key of the table of errors. Nothing was changed. */
-export class RejectedError extends Error {
-  /**
-   * @param {string} code
-   * @param {string} [message]
-   */
-  constructor(code, message = code) {
-    super(message);
-    this.name = "RejectedError";
-    this.code = code;
-  }
-}
-
 export class GuestSessionClient {
   /** @type {Effect[]} */
   #effects = [];
   /** @type {ChatEvent[]} */
   #events = [];
   #state = "idle";
-  /** What no open socket has taken yet, in relay mode: no log; by client id, in order. @type {Map<string, Unsent>} */
-  #outbox = new Map();
-  /** Those of them that this socket was given. @type {Set<string>} */
-  #written = new Set();
-  #bucket = new TokenBucket({ rate: FRAMES_PER_S, burst: BURST_FRAMES });
-  /** @type {string | undefined} */
-  #lastSent;
+  #outbox;
   /** @type {Session | undefined} */
   #session;
   /** @type {number | undefined} */
@@ -138,7 +98,7 @@ export class GuestSessionClient {
     this.#session = session;
     this.#tab = tab;
     if (seen) this.#position.seen = seen;
-    for (const message of unsent) this.#outbox.set(message.clientId, message);
+    this.#outbox = new Outbox({ effects: this.#effects, events: this.#events, isRelay: () => this.#isRelay, unsent });
   }
 
   // --- what a shell reads
@@ -205,7 +165,7 @@ export class GuestSessionClient {
     if (this.#hasEnded) {
       if (!this.#wantsNew) this.#forgetSession();
       if (this.#state === "connected") {
-        this.#failWaiting();
+        this.#outbox.failAll();
         this.stop();
       }
     }
@@ -213,7 +173,7 @@ export class GuestSessionClient {
     this.#begin(now);
     this.#hasEnded = this.#wantsEnd = this.#hasRenewed = false;
     this.#attempt = 0;
-    if (isFirst) this.#showUnsent();
+    if (isFirst) this.#outbox.showAll();
   }
 
   /**
@@ -261,14 +221,14 @@ export class GuestSessionClient {
     text = text.toWellFormed();
     if (!text.trim() && !content.length) throw new RejectedError("message-blank");
     if (utf8Length(text) > this.#maxTextBytes) throw new RejectedError("message-too-long");
-    this.#keep({
+    this.#outbox.keep({
       clientId,
       text,
       ...(content.length && { content }),
       ...(inReplyTo !== undefined && { inReplyTo }),
       ...(sentAt !== undefined && { sentAt }),
     });
-    this.#show(clientId);
+    this.#outbox.show(clientId);
     this.#pump(now);
   }
 
@@ -278,7 +238,7 @@ export class GuestSessionClient {
    * @param {string} clientId
    */
   discard(clientId) {
-    this.#settle(clientId);
+    this.#outbox.settle(clientId);
   }
 
   /**
@@ -353,11 +313,7 @@ export class GuestSessionClient {
   sessionCreated(session, now, { staleBefore = -Infinity } = {}) {
     this.#move("session-created");
     this.#adopt(session, now);
-    for (const message of [...this.#outbox.values()]) {
-      const isStale = !message.code && (message.sentAt ?? Infinity) < staleBefore;
-      if (isStale) this.#failMessage(message.clientId, "session-expired");
-      else this.#keep(message);
-    }
+    this.#outbox.takeAlong(staleBefore);
     this.#effects.push({ type: "open-socket", session });
   }
 
@@ -389,11 +345,7 @@ export class GuestSessionClient {
    */
   sent(clientId) {
     // A relay answers with a receipt; until then it may be lost.
-    if (this.#isRelay) return;
-    this.#written.delete(clientId);
-    if (!this.#outbox.delete(clientId)) return;
-    this.#lastSent = clientId;
-    this.#events.push({ type: "receipt", clientId, status: "sent" });
+    if (!this.#isRelay) this.#outbox.sent(clientId);
   }
 
   /**
@@ -414,7 +366,7 @@ export class GuestSessionClient {
       this.#follow(link.frameReceived(decoded, now), now, isSpare);
       if (frame?.type !== "pong" || link !== this.#link) return;
       // What has no answer by now may have been overheard; it is harmless to say it again.
-      this.#written.clear();
+      this.#outbox.unwrite();
       this.#pump(now);
     } else if (event) {
       this.#events.push(event);
@@ -456,7 +408,7 @@ export class GuestSessionClient {
       this.#startElsewhere();
       return;
     }
-    if (rule.code === "frame-too-big") this.#dropTooBig();
+    if (rule.code === "frame-too-big") this.#outbox.dropTooBig();
     if (rule.code === "position-lost") this.#position.forget();
     if (rule.code === "moved" && this.#spare) {
       this.#swap();
@@ -543,23 +495,10 @@ export class GuestSessionClient {
     this.#pumpAt = undefined;
     if (this.#state !== "connected" || this.#link?.isLive === false || (this.#isRelay && !this.#link)) return;
     if (this.#wantsNew && !this.#saidNew) this.#sayNew();
-    const saysBack = this.#isRelay || this.#understands("echo");
-    for (const [clientId, { text, content, inReplyTo, code }] of this.#outbox) {
-      if (code || this.#written.has(clientId)) continue;
-      const waitS = this.#bucket.take(now);
-      if (waitS > 0) {
-        this.#pumpAt = now + waitS;
-        return;
-      }
-      this.#written.add(clientId);
-      const frame = {
-        type: "message",
-        text,
-        ...(content && { content }),
-        ...(inReplyTo !== undefined && { inReplyTo }),
-        ...(saysBack && { clientId }),
-      };
-      this.#effects.push({ type: "send-frame", text: JSON.stringify(frame), clientId });
+    const waitS = this.#outbox.flush(now, this.#isRelay || this.#understands("echo"));
+    if (waitS > 0) {
+      this.#pumpAt = now + waitS;
+      return;
     }
     if (!this.#wantsEnd) return;
     this.#wantsEnd = false;
@@ -596,7 +535,7 @@ export class GuestSessionClient {
     if (this.#wantsEnd) {
       this.#events.push({ type: "conversation-update", status: "ended" });
       this.#noteEnd();
-      this.#failWaiting();
+      this.#outbox.failAll();
       this.#move("stop");
       return;
     }
@@ -647,17 +586,9 @@ export class GuestSessionClient {
   #established(now) {
     this.#openedAt ??= now;
     this.#hintS = 0;
-    this.#lastSent = undefined;
     this.#saidEnd = false;
-    this.#written.clear();
+    this.#outbox.begin();
     this.#pump(now);
-  }
-
-  /** Drop what this connection wrote last: when nothing was written whole, that is what waits first. */
-  #dropTooBig() {
-    const [first] = [...this.#outbox.values()].filter(({ code }) => !code);
-    const clientId = this.#lastSent ?? first?.clientId;
-    if (clientId !== undefined) this.#failMessage(clientId, "frame-too-big");
   }
 
   #noteEnd() {
@@ -665,19 +596,11 @@ export class GuestSessionClient {
     this.#wantsEnd = this.#saidEnd = false;
     this.#pumpAt = undefined;
     // What the shell was told to write may be on its way: it is sent, or fails with the connection. A relay's log tells all.
-    this.#failWaiting((clientId) => this.#isRelay || !this.#written.has(clientId));
-  }
-
-  /** @param {(clientId: string) => boolean} [isMeant] */
-  #failWaiting(isMeant = () => true) {
-    for (const clientId of [...this.#outbox.keys()].filter(isMeant)) {
-      this.#events.push({ type: "receipt", clientId, status: "failed", code: "conversation-ended" });
-      this.#settle(clientId);
-    }
+    this.#outbox.failAll((clientId) => this.#isRelay || !this.#outbox.isWritten(clientId));
   }
 
   #endForGood() {
-    this.#failWaiting();
+    this.#outbox.failAll();
     // A relay keeps it to be read, and to begin anew in it.
     if (!this.#isRelay) this.#forgetSession();
     this.#move(this.#state === "connected" ? "ended" : "stop");
@@ -696,48 +619,6 @@ export class GuestSessionClient {
     this.#noteEnd();
     // A relay waits for a new beginning, in this tab or another.
     if (!this.#isRelay) this.#closeAt = now + CLOSED_AFTER_END_S;
-  }
-
-  // --- what waits
-
-  /** @param {Unsent} message */
-  #keep(message) {
-    this.#outbox.set(message.clientId, message);
-    if (this.#isRelay) this.#effects.push({ type: "remember-message", message });
-  }
-
-  /**
-   * It needs to wait no longer.
-   *
-   * @param {string} clientId
-   */
-  #settle(clientId) {
-    this.#written.delete(clientId);
-    if (this.#outbox.delete(clientId) && this.#isRelay) this.#effects.push({ type: "forget-message", clientId });
-  }
-
-  /**
-   * It can't be sent. In relay mode its text is kept until the guest has decided.
-   *
-   * @param {string} clientId
-   * @param {string} code
-   */
-  #failMessage(clientId, code) {
-    const message = this.#outbox.get(clientId);
-    if (message && this.#isRelay) this.#keep({ ...message, code });
-    else this.#outbox.delete(clientId);
-    this.#events.push({ type: "receipt", clientId, status: "failed", code });
-  }
-
-  /** @param {string} clientId */
-  #show(clientId) {
-    const { code, ...message } = /** @type {Unsent} */ (this.#outbox.get(clientId));
-    this.#events.push({ type: "message", from: "guest", ...message });
-    if (code) this.#events.push({ type: "receipt", clientId, status: "failed", code });
-  }
-
-  #showUnsent() {
-    for (const clientId of this.#outbox.keys()) this.#show(clientId);
   }
 
   // --- relay mode
@@ -763,7 +644,7 @@ export class GuestSessionClient {
     }
     if (token && this.#session) this.#adopt({ ...this.#session, token }, now);
     for (const event of events) this.#takeRecord(event, now);
-    if (events[0]?.type === "reset") this.#showUnsent();
+    if (events[0]?.type === "reset") this.#outbox.showAll();
     if (isSynced && isSpare) this.#swap();
     if (isSynced && this.#state === "connecting") this.#move("opened");
     // An end in the middle of the log is followed by a new beginning.
@@ -789,7 +670,7 @@ export class GuestSessionClient {
         return;
       }
       if (event.retryAfter !== undefined || ERRORS[event.code] === "later") {
-        this.#written.clear();
+        this.#outbox.unwrite();
         this.#pumpAt = now + (event.retryAfter ?? REFUSED_FOR_S);
         // It was no message: it may have been one of these.
         if (event.clientId === undefined) {
@@ -798,10 +679,10 @@ export class GuestSessionClient {
         }
       } else if (this.#wantsNew && event.code === "conversation-ended") {
         // It goes to the new conversation, which has yet to begin.
-        this.#written.delete(/** @type {string} */ (event.clientId));
+        this.#outbox.unwrite(event.clientId);
         return;
       } else if (event.clientId !== undefined && this.#outbox.has(event.clientId)) {
-        this.#failMessage(event.clientId, event.code);
+        this.#outbox.fail(event.clientId, event.code);
         return;
       }
     }
@@ -812,7 +693,7 @@ export class GuestSessionClient {
   /** @param {ChatEvent} event */
   #learn(event) {
     if (event.type === "receipt" || (event.type === "message" && event.from === "guest" && event.clientId)) {
-      this.#settle(/** @type {string} */ (event.clientId));
+      this.#outbox.settle(/** @type {string} */ (event.clientId));
     }
     if (event.type !== "conversation-update" || !event.status) return;
     this.#isOver = event.status === "ended";

@@ -1,7 +1,7 @@
 /** @import { ChatEvent, ConnectionStatus, ContentItem, Guest, MessageRow, Terms } from "../core/types.js" */
 /** @import { UiEvent, UiState } from "../core/state.js" */
 
-import { RejectedError } from "../core/connection.js";
+import { RejectedError } from "../core/effects.js";
 import { MAX_TEXT_BYTES } from "../core/decode.js";
 import { composerMode } from "../core/shown.js";
 import { INITIAL_STATE } from "../core/state.js";

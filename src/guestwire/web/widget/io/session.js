@@ -1,6 +1,6 @@
 /** The shell that runs the connection core: tell it what happened, do its effects, hand out its events, repeat. */
 
-/** @import { Effect, PlainEffect } from "../core/connection.js" */
+/** @import { Effect, PlainEffect } from "../core/effects.js" */
 /** @import { ChatEvent, ContentItem, Guest, Session, StatusError } from "../core/types.js" */
 /** @import { Clock } from "./clock.js" */
 /** @import { Memory } from "./storage.js" */

@@ -4,7 +4,7 @@
  * nonsense: then this page remembers for itself, and that is no error.
  */
 
-/** @import { Effect } from "../core/connection.js" */
+/** @import { Effect } from "../core/effects.js" */
 /** @import { Seen } from "../core/relay.js" */
 /** @import { Guest, Session, Unsent } from "../core/types.js" */
 
