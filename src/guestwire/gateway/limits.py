@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from guestwire.model.token_bucket import TokenBucket
@@ -146,6 +147,7 @@ class _Day:
         self._taken += 1
 
 
+@lru_cache(maxsize=4096)  # asked for twice with each session and each connection
 def address_key(address: str) -> str:
     """Return what counts as one address: an IPv4 address, or the /64 of an IPv6 one, which is one household."""
     try:

@@ -227,6 +227,8 @@ class SqliteSessionLog:
         position, tail = view.position, view.tail
         if after >= position.head:
             return position, Page((), position.head)
+        if after + 1 == position.head and tail:  # nearly always
+            return position, Page((tail[-1],), position.head)
         # A tail holds nothing that was trimmed.
         return (position, _page(view, after, limit, max_bytes)) if tail and tail[0].seq <= after + 1 else None
 

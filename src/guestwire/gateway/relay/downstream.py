@@ -228,7 +228,7 @@ class Downstream:
     def _done_at_once(self, command: RelayCommand) -> bool:
         """Do a command that needs no waiting; return whether it was one."""
         session = self._session
-        if session is None:
+        if session is None or isinstance(command, SendMessage):
             return False
         match command:
             case RefuseMessage(code, refused_id, retry_after):

@@ -181,8 +181,12 @@ class Hub:
         """Run something beside the rest; what it raises is logged once and reaches nobody else."""
         task = asyncio.create_task(_logged(work))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: work.close())  # cancelled before its first step, it was never begun
+
+        def let_go(_: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            work.close()  # cancelled before its first step, it was never begun
+
+        task.add_done_callback(let_go)
         return task
 
     # --- connections --------------------------------------------------------------------------------------------------
