@@ -59,7 +59,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 Api = Literal["web-messaging", "guest-session"]
 """What a provider speaks."""
 
-DEFAULT_API: Api = "guest-session"
+DEFAULT_API: Api = "web-messaging"
 """What demo and gateway speak with an emulator unless told otherwise."""
 
 

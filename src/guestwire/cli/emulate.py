@@ -30,6 +30,11 @@ async def _emulate(settings: EmulatorSettings) -> None:
         shown = secret if secret == EmulatorSettings().client_secret.reveal() else "*** (as you set it)"
         sys.stdout.write(
             f"Emulated org:   {emulator.url}\n"
+            f"Web Messaging\n"
+            f"  deployment    {emulator.deployment_id}\n"
+            f"  socket        {emulator.messaging_url}/v1?deploymentId={emulator.deployment_id}\n"
+            f"  configuration {emulator.config_url}\n"
+            f"Guest sessions (the tutorial's API)\n"
             f"  token         POST {emulator.url}/api/v2/oauth/token (or /oauth/token)\n"
             f"  session       POST {emulator.url}/api/v2/chat/guestsessions\n"
             f"  socket        {emulator.ws_url}?sessionId=…&token=…\n"

@@ -15,6 +15,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from guestwire.settings import EmulatorSettings
+
 COMMAND = (sys.executable, "-c", "from guestwire.cli import main; main()")
 
 
@@ -63,10 +65,14 @@ async def output_until(process: asyncio.subprocess.Process, pattern: str) -> str
     return seen
 
 
-async def test_demo_runs_everything_and_ctrl_c_ends_it_cleanly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("api, spoken", [((), "Web Messaging"), (("--api", "guest-session"), "the tutorial's")])
+async def test_demo_runs_everything_and_ctrl_c_ends_it_cleanly(
+    tmp_path: Path, api: tuple[str, ...], spoken: str
+) -> None:
     """`guestwire demo` prints where chat and desk are, serves both, and ends with 0 and no traceback."""
-    async with running("demo", "--port", "0", "--emulator-port", "0", "--no-browser", cwd=tmp_path) as process:
+    async with running("demo", *api, "--port", "0", "--emulator-port", "0", "--no-browser", cwd=tmp_path) as process:
         welcome = await output_until(process, r"3\. ")
+        assert f"Between them:              {spoken}" in welcome
         urls = re.findall(r"http://127\.0\.0\.1:\d+/\S*", welcome)
         assert len(urls) == 2
         async with aiohttp.ClientSession() as http:
@@ -95,11 +101,12 @@ async def test_serve_and_emulate_end_cleanly(
         assert "Traceback" not in err.decode()
 
 
-async def test_the_emulator_says_its_credentials(tmp_path: Path) -> None:
+async def test_the_emulator_says_its_deployment_and_credentials(tmp_path: Path) -> None:
     """The defaults are printed; a secret of the user's own is not."""
     async with running("emulate", "--port", "0", cwd=tmp_path) as process:
         assert "demo-client" in (said := await output_until(process, r"Control:"))
         assert "demo-secret" in said
+        assert f"deploymentId={EmulatorSettings().deployment_id}" in said
     own = environment(GUESTWIRE_EMULATOR_CLIENT_SECRET="canary-5417")
     async with running("emulate", "--port", "0", cwd=tmp_path, env=own) as process:
         assert "canary-5417" not in await output_until(process, r"Control:")
