@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, expect
 
 from guestwire.emulator.records import Stage
 from guestwire.testing.eventually import eventually
@@ -218,7 +218,8 @@ async def test_files_of_the_bot(messenger: Stack, open_page: OpenPage) -> None:
     await (await opening.value).close()
 
 
-NOTE = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"Ring twice."}
+NOTE: FilePayload = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"Ring twice."}
+TOOL: FilePayload = {"name": "tool.exe", "mimeType": "application/octet-stream", "buffer": b"MZ"}
 
 
 async def test_a_file_by_the_button(messenger: Stack, open_page: OpenPage) -> None:
@@ -226,9 +227,7 @@ async def test_a_file_by_the_button(messenger: Stack, open_page: OpenPage) -> No
     guest = await greeted(open_page, messenger)
     async with guest.page.expect_file_chooser() as choosing:
         await guest.page.get_by_role("button", name="Attach files").press("Enter")
-    await (await choosing.value).set_files(
-        [NOTE, {"name": "tool.exe", "mimeType": "application/octet-stream", "buffer": b"MZ"}]
-    )
+    await (await choosing.value).set_files([NOTE, TOOL])
     tray = guest.page.get_by_role("list", name="Files to send")
     await expect(tray.get_by_text("Ready to send")).to_be_visible()
     await expect(tray.get_by_text("Files of this type are not allowed.")).to_be_visible()
