@@ -73,7 +73,7 @@ async def flying(w: World) -> AsyncIterator[None]:
 async def test_what_the_deployment_says_is_offered_before_and_after_the_first_word(w: World) -> None:
     async with w.gateway():
         await w.until(lambda: offer(w).features)
-        assert offer(w).features == {"clear", "markdown", "start-new", "stay", "typing"}
+        assert offer(w).features == {"attachments", "clear", "markdown", "start-new", "stay", "typing"}
         assert (offer(w).bot_name, offer(w).colour) == ("Otto", "#22577A")
         await begin(w)
         assert "attachments" in offer(w).features

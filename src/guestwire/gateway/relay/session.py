@@ -571,6 +571,11 @@ class RelaySession:
         """Forget all records but one that says so, and reset every reader."""
         if event is None:
             event = ConversationUpdated(status=ConversationStatus.ENDED, reason=CLEARED)
+        with self.in_use():  # or the end would drop us, and whoever calls, before all is forgotten
+            await self._clear_once(event)
+        self._on_end(self)
+
+    async def _clear_once(self, event: ConversationUpdated) -> None:
         async with self._clearing:
             if self._cleared_at is not None and self._cleared_at == self._ended_at:
                 return
