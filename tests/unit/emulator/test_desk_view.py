@@ -8,6 +8,7 @@ from guestwire.emulator.desk_feed import DeskFeed
 from guestwire.emulator.desk_view import DeskView
 from guestwire.emulator.faults import FaultName
 from guestwire.emulator.guards import OwnSite
+from guestwire.emulator.records import DeploymentRecord
 from guestwire.emulator.views import conversation_view, entry_view, snapshot
 from tests.unit.emulator.scene import Scene
 
@@ -59,6 +60,10 @@ def test_changes_fold_to_a_fresh_snapshot(scene: Scene) -> None:
         lambda: desk.set_on_queue(ada.id, on_queue=True),
         lambda: desk.accept(first.id, ada.id),
         lambda: desk.send(first.id, ada.id, "Hello"),
+        lambda: desk.send(first.id, ada.id, "I am the bot", as_bot=True),
+        lambda: desk.set_avatar(ada.id, "https://cdn.example/ada.png"),
+        lambda: scene.org.add_deployment(DeploymentRecord(id="d1")),
+        lambda: desk.change_deployment("d1", {"markdown": False}),
         lambda: guests.typed(first),
         lambda: control.switch(FaultName.NO_AGENTS, on=True),
         scene.conversation,

@@ -36,9 +36,11 @@ from guestwire.model.content import (
     button_response,
     card,
     carousel,
+    content_item,
     date_picker,
     form,
     list_picker,
+    misfit,
     parse_content,
     quick_reply,
 )
@@ -283,5 +285,22 @@ def test_a_made_quick_reply_answers_with_its_text_unless_told() -> None:
     ],
 )
 def test_what_we_make_is_what_we_parse(item: ContentItem) -> None:
-    """Made, written and parsed again it is the same."""
+    """Made, written and parsed again it is the same; from its value alone it is made again."""
     assert parse_content(msgspec.json.decode(msgspec.json.encode([item.raw]))) == (item,)
+    assert item.value is not None
+    assert content_item(item.value) == item
+
+
+@pytest.mark.parametrize(
+    "raw, reason",
+    [
+        ({"contentType": "Hologram", "hologram": {"x": 1}}, None),
+        ({"contentType": "Text", "text": {"body": "x"}}, None),
+        ({"contentType": "QuickReply"}, "Expected `object`, got `null`"),
+        ({"contentType": "Card", "card": {}}, "Object missing required field `title`"),
+    ],
+)
+def test_what_does_not_fit_says_why(raw: dict[str, object], reason: str | None) -> None:
+    """A known kind has a reason; a kind that nobody knows fits anything."""
+    (item,) = parse_content([raw])
+    assert misfit(item) == reason

@@ -27,7 +27,7 @@ export function createAttachment(file, drawing) {
   const name = file.filename || words.attachment.unnamed;
   const facts = [file.mime, file.fileSize !== undefined && format.bytes(file.fileSize)].filter(Boolean).join(" · ");
   const preview = url !== undefined ? media(file, url, name, words) : undefined;
-  const label = h("span", { class: "file-words" }, h("span", { class: "file-name", dir: "auto" }, name), h("span", { class: "quiet" }, facts));
+  const label = h("span", { class: "file-words" }, h("span", { class: "file-name" }, h("bdi", {}, name)), h("span", { class: "quiet" }, facts));
   return h(
     "figure",
     { class: "file" },

@@ -66,7 +66,7 @@ export function choose({ title, text, options }, words) {
     "ul",
     { class: "choices" },
     ...options.map(({ value, label, detail, icon: name }) => {
-      const pick = h("button", { type: "button", class: "choice" }, icon(name), h("span", { class: "choice-label", dir: "auto" }, label), detail !== undefined && h("span", { class: "quiet" }, detail));
+      const pick = h("button", { type: "button", class: "choice" }, icon(name), h("span", { class: "choice-label" }, h("bdi", {}, label)), detail !== undefined && h("span", { class: "quiet" }, detail));
       pick.addEventListener("click", () => dialog.close(value));
       return h("li", {}, pick);
     }),

@@ -26,7 +26,7 @@ export function createUploads(words, { onRemove }) {
       "li",
       { class: "upload" },
       icon(mime.startsWith("image/") ? "image" : "file"),
-      h("span", { class: "upload-words" }, h("span", { class: "file-name", dir: "auto" }, name), h("span", { class: "upload-state" })),
+      h("span", { class: "upload-words" }, h("span", { class: "file-name" }, h("bdi", {}, name)), h("span", { class: "upload-state" })),
       h("progress", { class: "upload-progress", max: 1, "aria-label": words.attachment.progress(name) }),
       remove,
     );
