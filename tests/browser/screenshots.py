@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, FilePayload, Page, expect
 
 from guestwire.testing.eventually import eventually
 from guestwire.testing.fault_proxy import Direction
@@ -117,6 +117,36 @@ async def relay_states(browser: Browser, variant: dict[str, Any], shoot: Shoot) 
         await guest.says("My parcel has not arrived.")
         await expect(guest.message("My parcel")).to_contain_text("Next try in")
         await shoot(page, "waiting")
+
+
+async def rich_states(browser: Browser, variant: dict[str, Any], shoot: Shoot) -> None:
+    """Everything that a bot shows on demand, an answered form, files on their way, the end of a session's time."""
+    async with running_stack(api="web-messaging") as stack:
+        async with opened(browser, stack.chat_url, variant) as page:
+            guest = Guest(page)
+            await guest.reads("What can I do for you?")
+            for word in ("formatted", "cards", "date picker", "list picker", "form", "picture", "chips"):
+                await guest.says(word)
+                await expect(guest.message(word).last).to_contain_text("Delivered")
+                await page.wait_for_load_state("networkidle")
+                await shoot(page, f"rich-{word.replace(' ', '-')}")
+            await page.get_by_role("button", name="Start").click()
+            await page.locator("form.panel").last.get_by_role("button", name="Next").click()
+            await shoot(page, "rich-form-page")
+            await page.get_by_role("button", name="View colours.png").click()
+            await shoot(page, "rich-viewer")
+            await page.keyboard.press("Escape")
+            files: list[FilePayload] = [
+                {"name": "note.txt", "mimeType": "text/plain", "buffer": b"Ring twice."},
+                {"name": "tool.exe", "mimeType": "application/octet-stream", "buffer": b"MZ"},
+            ]
+            await page.locator("input[type=file]").set_input_files(files)
+            await expect(page.locator(".draft-state").first).to_contain_text("Ready to send")
+            await shoot(page, "rich-files")
+        stack.emulator.org.change_deployment(stack.emulator.deployment_id, session_duration_s=240)
+        async with opened(browser, stack.chat_url, variant) as page:
+            await Guest(page).is_told("This chat is about to expire.")
+            await shoot(page, "expiring")
 
 
 async def trouble_states(stack: Stack, browser: Browser, variant: dict[str, Any], shoot: Shoot) -> None:
@@ -224,6 +254,7 @@ async def main() -> None:
             ):
                 await chat_states(stack, page, shoot)
             await relay_states(browser, variant, shoot)
+            await rich_states(browser, variant, shoot)
             async with running_stack(mode="direct") as stack:
                 await trouble_states(stack, browser, variant, shoot)
             async with running_stack() as stack:
