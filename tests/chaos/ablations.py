@@ -223,10 +223,14 @@ def ack_before_commit() -> None:
         await accept(*arguments)
 
     async def accept_so(
-        self: RelaySession, client_id: ClientId, text: str, content: tuple[ContentItem, ...] = ()
+        self: RelaySession,
+        client_id: ClientId,
+        text: str,
+        content: tuple[ContentItem, ...] = (),
+        in_reply_to: str | None = None,
     ) -> ReceiptFrame:
         head = (await self.log.head(self.sid)).head
-        _spawn(later(self, client_id, text, content))
+        _spawn(later(self, client_id, text, content, in_reply_to))
         return bodies.accepted_receipt(self.sid, client_id, head + 1)
 
     RelaySession.accept = accept_so  # type: ignore[method-assign]
