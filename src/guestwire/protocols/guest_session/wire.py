@@ -210,13 +210,14 @@ class SyncedFrame(_Frame, frozen=True, kw_only=True, tag="synced"):
 
 
 class ReceiptFrame(_Frame, frozen=True, kw_only=True, tag="receipt"):
-    """Fate of one of the guest's messages."""
+    """Fate of one of the guest's messages; with `delivered`, its place in the provider's order, where that is told."""
 
     client_id: str
     status: Fate
     id: str | None = None
     seq: int | None = None
     message_seq: int | None = None
+    order_key: str | None = None
     retry_after: float | None = None
     code: str | None = None
     text: str | None = None

@@ -188,7 +188,15 @@ OUTBOUND: list[tuple[OutboundFrame, dict[str, Any]]] = [
     (SyncedFrame(seq=17), {"type": "synced", "seq": 17}),
     (
         ReceiptFrame(
-            client_id="c", status=Fate.WAITING, id="m", seq=9, message_seq=7, retry_after=3.0, code="conflict", text="t"
+            client_id="c",
+            status=Fate.WAITING,
+            id="m",
+            seq=9,
+            message_seq=7,
+            order_key="k",
+            retry_after=3.0,
+            code="conflict",
+            text="t",
         ),
         {
             "type": "receipt",
@@ -197,6 +205,7 @@ OUTBOUND: list[tuple[OutboundFrame, dict[str, Any]]] = [
             "id": "m",
             "seq": 9,
             "messageSeq": 7,
+            "orderKey": "k",
             "retryAfter": 3.0,
             "code": "conflict",
             "text": "t",
