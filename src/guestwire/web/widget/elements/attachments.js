@@ -170,11 +170,12 @@ export class Attachments {
 /** One file beside the message. */
 class DraftView {
   #name = el("bdi", { class: "draft-name" });
-  #state = el("span", { class: "draft-state" });
+  // In the direction of its words, at the page's own side.
+  #state = el("bdi");
   #progress = el("progress", { class: "draft-progress", max: 1 });
   #retry = el("button", { type: "button", class: "remedy" });
   #remove = el("button", { type: "button", class: "icon-button small" }, icon("close"));
-  element = el("li", { class: "draft" }, icon("file"), el("div", { class: "draft-words" }, this.#name, " ", this.#state, this.#progress), this.#retry, this.#remove);
+  element = el("li", { class: "draft" }, icon("file"), el("div", { class: "draft-words" }, this.#name, " ", el("span", { class: "draft-state" }, this.#state), this.#progress), this.#retry, this.#remove);
 
   /**
    * @param {Draft} draft

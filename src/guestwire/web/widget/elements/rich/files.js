@@ -34,7 +34,7 @@ function drawFile(file, place) {
     return button;
   }
   const about = [words.say(`file.${kind}`), ...(size === undefined ? [] : [words.size(size)])].join(", ");
-  const parts = [icon("file"), el("span", { class: "file-words" }, el("bdi", { class: "file-name" }, name), " ", el("small", { class: "file-about" }, about))];
+  const parts = [icon("file"), el("span", { class: "file-words" }, el("bdi", { class: "file-name" }, name), " ", el("small", { class: "file-about" }, el("bdi", {}, about)))];
   if (!href) return el("p", { class: "file", part: "file" }, ...parts);
   const link = drawLink(href, ...parts);
   link.className = "file";

@@ -81,7 +81,8 @@ export function drawForm(form, place) {
  */
 function drawField(field, values, { words }, pageTitle) {
   const id = newName();
-  const complaint = el("p", { class: "complaint", id: `${id}-complaint`, hidden: true });
+  const why = el("bdi");
+  const complaint = el("p", { class: "complaint", id: `${id}-complaint`, hidden: true }, why);
   const { control, read } = drawControl(field, values.get(field.id) ?? [], words);
   const isGroup = !control.matches("input, textarea, select");
   const name = field.title ?? pageTitle ?? words.say(field.kind === "date" ? "picker.date" : "form.choose");
@@ -93,7 +94,7 @@ function drawField(field, values, { words }, pageTitle) {
   const target = isGroup ? /** @type {HTMLElement} */ (control.querySelector("input") ?? control) : control;
   /** @param {boolean} isWrong */
   const complain = (isWrong) => {
-    setText(complaint, isWrong ? words.say("form.required") : "");
+    setText(why, isWrong ? words.say("form.required") : "");
     setAttributes(complaint, { hidden: !isWrong });
     setAttributes(isGroup ? control : target, { "aria-invalid": isWrong && !isGroup && "true", "aria-describedby": isWrong && complaint.id });
   };

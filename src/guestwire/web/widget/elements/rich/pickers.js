@@ -52,8 +52,9 @@ function drawDay({ words, answer }) {
  */
 function drawPicker(type, heading, { element, chosen }, { words, to, answer }, label, reply) {
   const button = el("button", { type: "submit", class: "button loud" }, label ?? words.say("picker.send"));
-  const complaint = el("p", { class: "complaint", role: "alert", hidden: true });
-  const note = el("p", { class: "panel-done" }, icon("check"), listed(answer, words.say("chosen")));
+  const why = el("bdi");
+  const complaint = el("p", { class: "complaint", role: "alert", hidden: true }, why);
+  const note = el("p", { class: "panel-done" }, icon("check"), el("bdi", {}, listed(answer, words.say("chosen"))));
   const form = el("form", { class: "panel", part: "picker" }, ...heading, el("fieldset", { class: "answer" }, element, complaint, answer ? note : button));
   form.addEventListener("change", () => setAttributes(complaint, { hidden: true }));
   form.addEventListener("submit", (event) => {
@@ -63,7 +64,7 @@ function drawPicker(type, heading, { element, chosen }, { words, to, answer }, l
       send(form, reply ?? choices.map(({ text }) => text).join(", "), answerOf(type, choices, to), to);
       return;
     }
-    setText(complaint, words.say("picker.none"));
+    setText(why, words.say("picker.none"));
     setAttributes(complaint, { hidden: false });
     (element.querySelector("input") ?? element).focus();
   });
