@@ -29,9 +29,11 @@ OPEN_QUESTIONS = {*range(1, 29)} - {18, 24, 28}
 """Rows of its §8 of which the choice can be seen on the wire: no idle limit, units and tags of others are none."""
 
 
+FRAMES = ROOT / "tests" / "frames" / "web-messaging"
 VECTORS = {
     vector["name"]
-    for vector in json.loads((ROOT / "tests/frames/web-messaging/connection.json").read_text("utf-8"))["vectors"]
+    for name in ("connection.json", "transcripts.json")
+    for vector in json.loads((FRAMES / name).read_text("utf-8"))["vectors"]
 }
 
 

@@ -192,6 +192,22 @@ async def test_a_refused_sign_in_has_the_words_that_clients_look_for(world: Worl
     assert (await guest.configure())["body"].startswith("Session authentication failed")
 
 
+async def test_a_refresh_token_stays_in_use(world: World) -> None:
+    """Each refresh gives a JWT that is good; there is no other refresh token in the answer (§1.5)."""
+    redirect = "https://shop.example.test/"
+    code = (await world.call("POST", "/identity/codes", {"user": "nora", "redirectUri": redirect})).json["code"]
+    asked = {"deploymentId": DEPLOYMENT, "oauth": {"code": code, "redirectUri": redirect}}
+    tokens = (await world.call("POST", "/api/v2/webdeployments/token/oauthcodegrantjwtexchange", asked)).json
+    for _ in range(2):
+        again = {"refreshToken": tokens["refreshToken"]}
+        answer = await world.call("POST", "/api/v2/webdeployments/token/refresh", again)
+        assert set(answer.json) == {"jwt"}
+        guest = await messenger(world)
+        data = {"code": answer.json["jwt"]}
+        session = await guest.ask("configureAuthenticatedSession", deploymentId=DEPLOYMENT, data=data)
+        assert session["body"]["connected"] is True
+
+
 async def test_the_desk_can_offer_choices_as_button_responses(world: World) -> None:
     """The documentation's other way of chips (§4.5)."""
     guest = await joined(world)
