@@ -123,7 +123,7 @@ export class RowView {
       before.dialect.markdown !== item.dialect.markdown ||
       before.dialect.escapes !== item.dialect.escapes ||
       (row.content !== before.row.content && JSON.stringify(row.content) !== JSON.stringify(before.row.content)) ||
-      (row.content !== undefined && (before.answer?.content !== item.answer?.content || !before.answer !== !item.answer || before.row.providerId !== row.providerId)) ||
+      (row.content !== undefined && (before.answer?.content !== item.answer?.content || !before.answer !== !item.answer || before.row.providerId !== row.providerId || before.row.id !== row.id)) ||
       this.#isRicher(item);
     if (isSaidAnew) this.#drawBody(item, side, words);
     this.#showAnswerable(item);

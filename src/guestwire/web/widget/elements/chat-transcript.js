@@ -241,7 +241,8 @@ function itemsOf({ state, words, now, base, dialect }, rows, from) {
     const previous = rows[index - 1]?.row;
     const next = rows[index + 1]?.row;
     const waitMs = row.state === "waiting" ? (state.waitingUntil[key] ?? 0) - now : 0;
-    const answer = row.providerId === undefined ? undefined : answers.get(row.providerId);
+    // A provider without ids of its own is answered by ours.
+    const answer = answers.get(row.providerId ?? row.id ?? "");
     const isPassed = index < passed;
     const isOpen = mode === "on" && index >= state.startsAt && !answer;
     const bot = row.from === "bot" ? terms.bot : undefined;
