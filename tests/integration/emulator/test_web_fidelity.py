@@ -106,8 +106,10 @@ async def test_an_echo_keeps_what_an_answer_names(world: World) -> None:
 
 
 async def test_several_files_in_one_message(world: World) -> None:
-    """All come back in full (§3.5, §8 row 25)."""
+    """All come back in full (§3.5, §8 row 25); a file alone, without words or type, as Text without text (§4.4)."""
     guest = await joined(world)
+    alone = (await guest.ask("onMessage", message={"content": file(await guest.upload("c.png"))}))["body"]
+    assert (alone["type"], "text" in alone, alone["content"][0]["attachment"]["filename"]) == ("Text", False, "c.png")
     ids = [await guest.upload(name) for name in ("a.png", "b.png")]
     echo = await guest.say("Both", content=[*file(ids[0]), *file(ids[1])])
     assert [item["attachment"]["filename"] for item in echo["body"]["content"]] == ["a.png", "b.png"]
