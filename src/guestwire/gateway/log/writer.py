@@ -8,8 +8,8 @@ next batch gathers by itself, so that nothing waits for company: a lone request 
 The connection changes hands with the commit: while the thread has a job the loop leaves it alone. A batch that may take
 long is a job for the thread as a whole: it erases or trims, or it is about a session that must be read first.
 
-Two other ways were left. Statements in the thread make it fight with the loop for the interpreter at each of them: a
-third fewer messages went through. Commits in the loop would stop every chat while the disk is busy.
+Two other ways were left. Statements in the thread make it fight with the loop for the interpreter at each of them: the
+median of the latency was twice as long. Commits in the loop would stop every chat while the disk is busy.
 
 When a batch fails as a whole nothing of it is kept. If the reason lies in the store (I/O error, locked) every request
 gets `LogUnavailable`. If it may lie in one request, or the disk is full and one of them may make room, each is done
