@@ -150,8 +150,8 @@ def browser_files() -> dict[str, Path]:
 def _check_direct(provider: ProviderSettings) -> None:
     if provider.resolved_api == "web-messaging":
         raise ConfigError(
-            "mode: direct needs a provider that speaks guest-session, got web-messaging, whose sessions the gateway must "
-            "relay. Set mode to relay (the default), or api to guest-session."
+            "mode: direct needs a provider that speaks guest-session, got web-messaging, whose sessions the gateway "
+            "must relay. Set mode to relay (the default), or api to guest-session."
         )
 
 

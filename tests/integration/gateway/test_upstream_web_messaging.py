@@ -327,6 +327,21 @@ async def test_a_new_start_that_a_restart_interrupts_is_made_up_for(w: World) ->
     assert len(w.org.sessions) == 1
 
 
+@pytest.mark.parametrize("clear", [True, False])
+async def test_the_agent_sees_that_the_guest_left_where_the_deployment_allows_it(w: World, clear: bool) -> None:
+    w.org.change_deployment(w.emulator.deployment_id, clear=clear)
+    async with w.gateway():
+        await begin(w)
+        await w.session.guest_ends()
+        await w.until(lambda: w.session.has_ended)
+        (conversation,) = w.org.conversations.values()
+        if clear:
+            await w.until(lambda: conversation.ended_by == "guest")
+        assert await updates(w) == [("waiting", None), ("ended", "guest-left")]
+    assert conversation.ended_by == ("guest" if clear else None)
+    assert w.got() == ["one"]
+
+
 async def test_the_guests_own_end_leaves_the_providers_session_behind(w: World) -> None:
     """The provider has no word for it; the next conversation is nobody's but the guest's who began it."""
     async with w.gateway():

@@ -70,6 +70,9 @@ _PACE = Pace(look_again_s=(2.0, 8.0), read_again_s=(0.0, 1.0, 2.0), read_every_s
 LAST_READ_S = 2.0
 """At an end the history is read once more, for what was said meanwhile; the end waits for it no longer than this."""
 
+LEAVE_LIMIT_S = 10.0
+"""A provider that does not let the guest leave in this time is not asked any longer; the guest has left."""
+
 MISSED_END_S = 15.0
 """An end that was missed waits so long for the history to tell what was said before it."""
 
@@ -336,6 +339,17 @@ class WebMessagingUpstream(ProviderUpstream[WebSession], Watcher):
             ref = replace(WebRef.of(session), has_left=True)
             await self._until_kept(lambda: self._change_ref(session=ref.pack()))
         await super()._leave()
+        if session is not None and self._guest is None:
+            await self._within(LEAVE_LIMIT_S, self._show_that_left())
+
+    async def _show_that_left(self) -> None:
+        """End the conversation in front of its agent too: by forgetting it, since the provider has no word for leaving.
+
+        Nobody loses anything by it: nobody else has this token, and the log keeps what was said. What was said by a
+        guest who signed in is theirs elsewhere too, so it stays.
+        """
+        with contextlib.suppress(ChatError):
+            await self._shared.say_farewell(self._session.sid, self._kept)
 
     # --- its history --------------------------------------------------------------------------------------------------
 
