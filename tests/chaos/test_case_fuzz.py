@@ -28,7 +28,7 @@ from tests.integration.gateway.relay_world import Guest, Tab, World, relay_world
 
 SHORT, LONG = 140, 20_000
 STATES = ("greeting", "live", "live", "live", "plain", "ended")
-SILENT = {"typing", "ack", "read", "end", "start-new"}
+SILENT = {"typing", "ack", "read", "end", "start-new", "stay"}
 """Taken without an answer, when they are what they must be."""
 
 # --- the grammar ------------------------------------------------------------------------------------------------------
