@@ -237,6 +237,7 @@ def test_whole_frames_of_text_are_read_as_they_come() -> None:
         b"\x81\xfe\x00\x02mask\x00\x00",  # a head of two bytes more than it needs
         b"\xc1\x82mask\x00\x00",  # an extension that nobody agreed on
     ],
+    ids=["ping", "binary", "in parts", "close", "not UTF-8", "long", "unmasked", "wasteful head", "extension"],
 )
 def test_everything_else_is_left_to_the_parser(data: bytes) -> None:
     """It comes to the parser as a whole, which is then between two frames again."""

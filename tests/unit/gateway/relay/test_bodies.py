@@ -176,11 +176,12 @@ def test_a_form_s_answers_are_masked_wherever_they_are() -> None:
     }
     mask = Masker(mask=("card",)).apply
     (item,) = bodies.masked_content(parse_content([{"contentType": "ButtonResponse", "buttonResponse": form}]), mask)
-    assert isinstance(item.raw, dict)
-    assert item.raw["buttonResponse"]["payload"] == {
+    answer = item.raw["buttonResponse"]
+    assert isinstance(answer, dict)
+    assert answer["payload"] == {
         "card": "•••• 1111",
         "digits": "•••• 1111",
         "id": "4111111111111111",
         "ok": 7,
     }
-    assert item.raw["buttonResponse"]["type"] == "Form"
+    assert answer["type"] == "Form"
