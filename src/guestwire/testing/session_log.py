@@ -346,7 +346,7 @@ async def a_wish_to_end_is_kept(make_log: MakeLog) -> None:
 
 
 async def an_ended_session_starts_anew(make_log: MakeLog) -> None:
-    """It is open again, with its records and keys and without its provider; numbers go on."""
+    """It is open again, with its records and keys and the provider's session that it is given; numbers go on."""
     async with make_log("reopen") as log:
         await log.create(_row(provider_ref=b"ref"))
         await log.accept(_SID, ClientId("a"), b"a", _record("a"))
@@ -362,6 +362,10 @@ async def an_ended_session_starts_anew(make_log: MakeLog) -> None:
         assert (second.seq, second.oseq) == (5, 2)
         assert await log.end(_SID, _record("end"), 19, lambda _: _record("failed")) == [6, 7]
         assert await _bodies(log) == ["a", "failed", "end", "anew", "b", "failed", "end"]
+        assert await log.reopen(_SID, _record("third"), expires_ms=99, provider_ref=b"other") == 8
+    async with make_log("reopen") as log:
+        (row,) = await log.open_sessions()
+        assert row.provider_ref == b"other"
         await log.erase(_SID)
         await _refused(SessionGone, lambda: log.reopen(_SID, _record("anew"), expires_ms=None))
         await _refused(SessionGone, lambda: log.request_end(_SID))

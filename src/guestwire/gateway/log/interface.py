@@ -183,10 +183,14 @@ class SessionLog(Protocol):
             The `seq` of each record appended.
         """
 
-    async def reopen(self, sid: SessionId, record: NewRecord, *, expires_ms: int | None) -> int | None:
-        """Start anew after an end: the session is open, its reference to the provider is gone, and `record` says so.
+    async def reopen(
+        self, sid: SessionId, record: NewRecord, *, expires_ms: int | None, provider_ref: bytes = b""
+    ) -> int | None:
+        """Start anew after an end, in one step: the session is open, with another reference to the provider.
 
         Args:
+            record: Says so.
+            provider_ref: What the new conversation begins with at the provider.
             expires_ms: From when on the session may be erased; `None` is never.
 
         Returns:

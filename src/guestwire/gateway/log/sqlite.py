@@ -333,9 +333,11 @@ class SqliteSessionLog:
         """See `SessionLog`."""
         await self._write(lambda do: do.request_end(sid), sid)
 
-    async def reopen(self, sid: SessionId, record: NewRecord, *, expires_ms: int | None) -> int | None:
+    async def reopen(
+        self, sid: SessionId, record: NewRecord, *, expires_ms: int | None, provider_ref: bytes = b""
+    ) -> int | None:
         """See `SessionLog`."""
-        return await self._write(lambda do: do.reopen(sid, record, expires_ms), sid)
+        return await self._write(lambda do: do.reopen(sid, record, expires_ms, provider_ref), sid)
 
     # --- keys and tokens ----------------------------------------------------------------------------------------------
 

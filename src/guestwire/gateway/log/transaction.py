@@ -342,6 +342,7 @@ class Transaction:
         floor = min(below_seq - 1, state.head)
         if floor <= state.floor:
             return state.floor
+        self.must_scrub = True  # asked for by somebody who wants it gone, not by the log's own bounds
         self._trim(sid, state, floor)
         return floor
 
@@ -481,7 +482,7 @@ class Transaction:
             self._execute("UPDATE session SET state = ? WHERE sno = ?", (Status.ENDING.value, state.sno))
             state.status = Status.ENDING
 
-    def reopen(self, sid: SessionId, record: NewRecord, expires_ms: int | None) -> int | None:
+    def reopen(self, sid: SessionId, record: NewRecord, expires_ms: int | None, provider_ref: bytes) -> int | None:
         """See `SessionLog.reopen`."""
         state = self._state(sid)
         if state.status is not Status.ENDED:
@@ -489,7 +490,7 @@ class Transaction:
         self.changes += 1
         self._execute(
             "UPDATE session SET state = ?, ended_ms = NULL, expires_ms = ?, provider_ref = ? WHERE sno = ?",
-            (Status.OPEN.value, expires_ms, b"", state.sno),
+            (Status.OPEN.value, expires_ms, provider_ref, state.sno),
         )
         state.status = Status.OPEN
         return self._append(sid, state, record, record.dedup_key)

@@ -600,11 +600,9 @@ class RelaySession:
         record = bodies.conversation_record(update, self._new_id())
         expires_ms = now_ms(self._clock) + self._lives_ms
         self._fail_point("before-append")
-        seq = await self._log.reopen(self.sid, record, expires_ms=expires_ms)
+        seq = await self._log.reopen(self.sid, record, expires_ms=expires_ms, provider_ref=ref)
         self._fail_point("after-append")
         self._reopened_at = seq or (await self._log.head(self.sid)).head
-        if ref:
-            await self._log.set_provider(self.sid, ref)
         self._row = msgspec.structs.replace(self._row, state=SessionState.OPEN, provider_ref=ref)
         self._ended_at = None
         self._last_update = update

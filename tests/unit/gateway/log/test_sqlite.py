@@ -194,6 +194,18 @@ async def test_an_erased_session_leaves_no_byte(tmp_path: Path, seed: int) -> No
                 assert mark(there) in content
 
 
+async def test_what_was_trimmed_on_demand_leaves_no_byte(tmp_path: Path) -> None:
+    """A guest who clears a chat wants the words gone, from the write-ahead log, too."""
+    sid = SessionId("a" * 32)
+    async with SqliteSessionLog(tmp_path / "log.db") as log:
+        await log.create(SessionRow(sid=sid, epoch="e", created_ms=0))
+        for length in (1, 40, 200):
+            await log.append(sid, [NewRecord(kind="m", body=mark(sid) * length)])
+        assert mark(sid) in files_of(tmp_path)
+        await log.trim(sid, 4)
+        assert mark(sid) not in files_of(tmp_path)
+
+
 async def test_an_erasure_looks_only_at_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its time does not grow with the file; what checkpoints had moved since the last one is looked at all the same."""
     rng = random.Random(3)
