@@ -169,6 +169,24 @@ async def test_a_message_that_is_refused_has_failed_with_the_reason(w: World, nu
     assert w.got() == ["one", "three"]
 
 
+async def test_a_session_that_takes_no_message_any_more_has_ended(w: World) -> None:
+    """The provider says so by refusing a message only; the guest can begin anew, and nothing hangs."""
+    async with w.gateway():
+        await begin(w)
+        w.switch(FaultName.REFUSE_MESSAGES, code=409)
+        await w.send("two")
+        await w.send("three")
+        await w.settled(two="failed", three="failed")
+        await w.until(lambda: w.session.has_ended)
+        (end,) = [frame for frame in await w.frames("conversation-update") if frame["status"] == "ended"]
+        assert end["readOnly"] is True
+        w.switch(FaultName.REFUSE_MESSAGES, on=False)
+        await w.session.starts_new()
+        await w.send("four")
+        await w.settled(four="delivered")
+    assert w.got() == ["one", "four"]
+
+
 async def test_told_to_wait_the_guest_is_told_and_nothing_fails(w: World) -> None:
     async with w.gateway():
         await begin(w)

@@ -267,6 +267,9 @@ class WebMessagingUpstream(ProviderUpstream[WebSession], Watcher):
                 return self._session.conversation is not None
             case ConversationUpdated() if event.reason == "session-expired":
                 pass  # the conversation outlives it
+            case ProviderError() if event.client_id is not None and event.code == "read-only":
+                self._begin_task(self._end_untold(), name="guestwire-untold-end")
+                return False
             case ProviderError() if event.client_id is None:
                 return self._clearing.note(event) or event.code not in _TOLD
             case HistoryRead() | AttachmentUpdated() | Presence():
@@ -324,6 +327,11 @@ class WebMessagingUpstream(ProviderUpstream[WebSession], Watcher):
     async def _end_missed(self) -> None:
         await wait_for(self._history.first_read, MISSED_END_S, self._clock)
         await self._conclude(ConversationUpdated(status=ConversationStatus.ENDED, read_only=True))
+
+    async def _end_untold(self) -> None:
+        """The provider takes no message any more and did not say that the conversation has ended."""
+        await self._pump.fail("read-only")
+        await self._end_missed()
 
     async def _conclude(self, event: ConversationUpdated) -> None:
         self._pump.attach(None)
