@@ -4,7 +4,8 @@
 PYTHON ?= python3
 # Options for the program behind a target: make demo ARGS="--port 8080", make test ARGS="-k resume".
 ARGS ?=
-WORKERS ?= 2
+# One more than the cores of a small machine: browser tests wait a lot.
+WORKERS ?= 3
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,7 +35,7 @@ REBUILD := $(shell test -x $(BIN)/python || echo rebuild)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo dev test test-python test-js browser fuzz chaos chaos-ablations check check-ruff check-mypy \
+.PHONY: help install demo dev test test-apis test-python test-js browser fuzz chaos chaos-ablations check check-ruff check-mypy \
 	check-layers check-tsc check-eslint check-stylelint check-words bench format generate lock screenshots clean rebuild
 
 help: ## List the targets
@@ -118,6 +119,9 @@ chaos: $(DEV) ## Kill, cut off and crowd the relay at length (make test has the 
 chaos-ablations: $(DEV) ## Take each of the relay's guarantees away and see that the chaos tests notice
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest tests/chaos/test_ablations.py \
 	  --chaos-long --chaos-seed $(SEED) $(ARGS)
+
+test-apis: $(DEV) browser ## Run the whole browser suite on both APIs (make test has the main job on both, the rest on Web Messaging)
+	EVERY_API=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest tests/browser -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-js: $(DEV)
 	$(NODE) --test "tests/js/**/*.test.js"

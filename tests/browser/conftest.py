@@ -31,13 +31,30 @@ expect.set_options(timeout=30_000)
 ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# The main job and the provider's trouble run on both APIs each time; all of the suite does with `make test-apis`.
+ON_BOTH_APIS = {"test_chat.py", "test_upstream_trouble.py"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("EVERY_API") != "1":
+        again = [item for item in items if _is_repeated(item)]
+        config.hook.pytest_deselected(items=again)
+        items[:] = [item for item in items if item not in set(again)]
     for item in items:
         if "tests/browser/" in item.nodeid.replace(os.sep, "/"):
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.timeout(300))
             if browser_tests_are_off():
                 item.add_marker(pytest.mark.skip(reason="NO_BROWSER=1 leaves the browser tests out"))
+
+
+def _is_repeated(item: pytest.Item) -> bool:
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return (
+        "tests/browser/" in item.nodeid.replace(os.sep, "/")
+        and item.path.name not in ON_BOTH_APIS
+        and parameters.get("api") == "guest-session"
+    )
 
 
 @dataclass

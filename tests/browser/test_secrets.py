@@ -67,7 +67,9 @@ async def test_no_byte_that_the_browser_or_a_log_sees_holds_a_secret(
         socket.on("framesent", lambda frame: seen.append(str(frame)))
         socket.on("framereceived", lambda frame: seen.append(str(frame)))
 
-    async with running_stack(mode=mode, wrap=lambda app: Recorder(app, seen), client_secret=Secret(CANARY)) as stack:
+    async with running_stack(
+        mode=mode, api="guest-session", wrap=lambda app: Recorder(app, seen), client_secret=Secret(CANARY)
+    ) as stack:
         page = await open_page("about:blank", expect_errors=True)
         page.on("request", note)
         page.on("websocket", hear)
