@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, seed
+from hypothesis import example, given, seed
 from hypothesis import strategies as st
 
 from guestwire.errors import ERRORS, ConnectionLost
@@ -258,6 +258,10 @@ def test_every_frame_has_an_answer_of_the_table(
 
             @seed(chaos_seed)
             @examples(count)
+            @example("live", [json.dumps({"type": "message", "clientId": "c1", "text": "é" * 2049})])
+            @example(
+                "live", [json.dumps({"type": "message", "clientId": "c1", "text": each}) for each in ("Hi", "Bye")]
+            )
             @given(st.sampled_from(STATES), FRAMES)
             def frames(state: str, texts: list[str]) -> None:
                 runner.run(fuzz.play(state, texts))
