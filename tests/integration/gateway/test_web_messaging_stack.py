@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -35,6 +35,7 @@ class Stack:
     sid: str = ""
     token: str = ""
     extensions: tuple[str, ...] = ()
+    tabs: list[Tab] = field(default_factory=list)
 
     async def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> HttpAnswer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -48,6 +49,7 @@ class Stack:
 
     async def open(self, name: str = "t") -> Tab:
         tab = Tab(await self.client.open_socket(f"{self.url.replace('http', 'ws')}/ws"))
+        self.tabs.append(tab)
         await tab.say(type="hello", sessionId=self.sid, token=self.token, epoch=None, after=None, tab=name)
         tab.welcome = await tab.next()
         await tab.until("synced")
@@ -78,7 +80,10 @@ async def stack(tmp_path: Path, **deployment: Any) -> AsyncIterator[Stack]:
         provider = ProviderSettings(api="web-messaging", base_url=emulator.url, deployment_id=emulator.deployment_id)
         gateway = GatewaySettings(provider=provider, log_file=tmp_path / "sessions.sqlite3", sessions_burst=100)
         async with Server(create_gateway(gateway), graceful_s=1) as server:
-            yield Stack(emulator, client, server.url)
+            running = Stack(emulator, client, server.url)
+            yield running
+            for tab in running.tabs:
+                await tab.socket.aclose()
 
 
 async def test_a_guests_file_all_the_way(tmp_path: Path) -> None:
